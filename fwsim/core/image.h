@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The state image of a VHCA: its frame. docs/state-image.rst is the specification, image_xfer.c has the
+ * fields. Everything is big-endian, as all data of the device; every field is a multiple of 4 bytes.
+ */
+#ifndef FWSIM_IMAGE_H
+#define FWSIM_IMAGE_H
+
+#include "core.h"
+
+#define FWSIM_IMAGE_MAGIC 0x667773696d564843ULL /* "fwsimVHC" */
+#define FWSIM_IMAGE_VERSION 1u
+#define FWSIM_IMAGE_HDR 64u
+#define FWSIM_IMAGE_SECTION_HDR 16u
+/* Largest image made or taken. An 8 GiB registration in 4 KiB pages is 16 MiB of page list. */
+#define FWSIM_IMAGE_MAX (64u << 20)
+
+/* Byte offsets in the header. What is not named is zero. */
+#define FWSIM_IMAGE_OFF_MAGIC 0x00   /* 8 */
+#define FWSIM_IMAGE_OFF_VERSION 0x08 /* 4 */
+#define FWSIM_IMAGE_OFF_HDR_LEN 0x0c /* 4, FWSIM_IMAGE_HDR */
+#define FWSIM_IMAGE_OFF_LEN 0x10     /* 8, of the whole image */
+#define FWSIM_IMAGE_OFF_CAPS 0x18    /* 8, fwsim_cap_digest() */
+#define FWSIM_IMAGE_OFF_SECTIONS 0x20 /* 4, how many follow */
+#define FWSIM_IMAGE_OFF_CRC 0x38     /* 8, CRC-64/XZ of the image with these bytes zero */
+
+/* Byte offsets in a section header; the payload follows. */
+#define FWSIM_IMAGE_OFF_SEC_ID 0x0
+#define FWSIM_IMAGE_OFF_SEC_VERSION 0x4
+#define FWSIM_IMAGE_OFF_SEC_LEN 0x8 /* 8, of the payload */
+
+/* Sections: each is there once, in this order. */
+enum fwsim_image_section {
+	FWSIM_IMAGE_SEC_VHCA = 1,
+	FWSIM_IMAGE_SEC_CAPS,
+	FWSIM_IMAGE_SEC_PAGES,
+	FWSIM_IMAGE_SEC_VPORT,
+	FWSIM_IMAGE_SEC_GID,
+	FWSIM_IMAGE_SEC_UAR,
+	FWSIM_IMAGE_SEC_PD,
+	FWSIM_IMAGE_SEC_TD,
+	FWSIM_IMAGE_SEC_XRCD,
+	FWSIM_IMAGE_SEC_MKEY,
+	FWSIM_IMAGE_SEC_EQ,
+	FWSIM_IMAGE_SEC_CQ,
+	FWSIM_IMAGE_SEC_QP,
+	FWSIM_IMAGE_SEC_END
+};
+
+/* CRC-64/XZ; start with @crc 0, and pass the last result to go on. */
+uint64_t fwsim_crc64(uint64_t crc, const void *p, size_t len);
+
+/* ---- image_xfer.c: the fields --------------------------------------------------------------- */
+
+enum fwsim_xfer_mode {
+	FWSIM_XFER_SIZE, /* count bytes */
+	FWSIM_XFER_HASH, /* as SAVE, into a checksum, with what only measures time left out */
+	FWSIM_XFER_SAVE,
+	FWSIM_XFER_LOAD,
+};
+
+/*
+ * A visit of all fields of a VHCA, in one of four directions. One function per type serves them all,
+ * so that save and load cannot drift apart. Once @bad is set nothing more is moved.
+ */
+struct fwsim_xfer {
+	enum fwsim_xfer_mode mode;
+	uint8_t *out;	   /* SAVE */
+	const uint8_t *in; /* LOAD */
+	size_t pos, end;   /* @end: of the buffer, or of the section being loaded */
+	uint64_t hash;
+	uint64_t now;
+	const char *what;  /* kind of object being visited, NULL outside of one */
+	uint32_t id;
+	bool bad;
+	enum ifc_status status; /* why it is bad */
+	char *why;
+	size_t why_len;
+};
+
+/* Refuse the image, with the reason in words. Only the first reason counts. */
+void fwsim_xfer_bad(struct fwsim_xfer *x, enum ifc_status status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Visit the payload of @section. LOAD: into @v, a scratch VHCA with empty tables. */
+void fwsim_xfer_section(struct fwsim_xfer *x, struct fwsim_vhca *v,
+			enum fwsim_image_section section);
+/* All sections of @v have been loaded: check what one part says about another. */
+void fwsim_xfer_check(struct fwsim_xfer *x, struct fwsim_vhca *v);
+/* Free what a scratch VHCA holds; no object is known to anyone yet. */
+void fwsim_xfer_discard(struct fwsim_vhca *v);
+
+#endif

@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The fields of a state image, each named once for all directions, with the range it may have; and
+ * the checks between objects. The frame around them is image.c's.
+ *
+ * An object's context is stored as the driver gave it and decoded again on load by the function that
+ * its CREATE command uses; beside it go the page list and what has changed since.
+ */
+#include "image.h"
+
+#include <stdarg.h>
+
+/* Longest time that a wait may still have to go: 2^48 ns, 78 hours. */
+#define WAIT_MAX (1ULL << 48)
+
+void fwsim_xfer_bad(struct fwsim_xfer *x, enum ifc_status status, const char *fmt, ...)
+{
+	int n = 0;
+	va_list ap;
+
+	if (x->bad)
+		return;
+	x->bad = true;
+	x->status = status;
+	if (!x->why_len)
+		return;
+	if (x->what)
+		n = snprintf(x->why, x->why_len, "%s 0x%x: ", x->what, x->id);
+	if (n < 0 || (size_t)n >= x->why_len)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(x->why + n, x->why_len - (size_t)n, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- primitives. After a refusal all of them read zero. ------------------------------------ */
+
+static void xfer_raw(struct fwsim_xfer *x, void *p, size_t len)
+{
+	switch (x->mode) {
+	case FWSIM_XFER_SIZE:
+		break;
+	case FWSIM_XFER_HASH:
+		x->hash = fwsim_crc64(x->hash, p, len);
+		break;
+	case FWSIM_XFER_SAVE:
+		if (len > x->end - x->pos)
+			fwsim_xfer_bad(x, IFC_ST_INTERNAL_ERR, "buffer too small");
+		if (x->bad)
+			return;
+		memcpy(x->out + x->pos, p, len);
+		break;
+	case FWSIM_XFER_LOAD:
+		if (len > x->end - x->pos)
+			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "its section ends early");
+		if (x->bad) {
+			memset(p, 0, len);
+			return;
+		}
+		memcpy(p, x->in + x->pos, len);
+		break;
+	}
+	x->pos += len;
+}
+
+static uint64_t in_range(struct fwsim_xfer *x, uint64_t v, uint64_t max, const char *name)
+{
+	if (x->mode != FWSIM_XFER_LOAD || v <= max)
+		return v;
+	fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "%s 0x%llx is above 0x%llx", name,
+		       (unsigned long long)v, (unsigned long long)max);
+	return 0;
+}
+
+static uint32_t xfer_val32(struct fwsim_xfer *x, uint32_t v, uint32_t max, const char *name)
+{
+	uint8_t b[4];
+
+	ifc_st32(b, v);
+	xfer_raw(x, b, sizeof(b));
+	return (uint32_t)in_range(x, ifc_ld32(b), max, name);
+}
+
+static void xfer_u64(struct fwsim_xfer *x, uint64_t *v)
+{
+	uint8_t b[8];
+
+	ifc_st64(b, *v);
+	xfer_raw(x, b, sizeof(b));
+	*v = ifc_ld64(b);
+}
+
+/* Numbers of every width take four bytes. */
+static void xfer_u32(struct fwsim_xfer *x, uint32_t *v, uint32_t max, const char *name)
+{
+	*v = xfer_val32(x, *v, max, name);
+}
+
+static void xfer_u16(struct fwsim_xfer *x, uint16_t *v, uint16_t max, const char *name)
+{
+	*v = (uint16_t)xfer_val32(x, *v, max, name);
+}
+
+static void xfer_u8(struct fwsim_xfer *x, uint8_t *v, uint8_t max, const char *name)
+{
+	*v = (uint8_t)xfer_val32(x, *v, max, name);
+}
+
+static void xfer_bool(struct fwsim_xfer *x, bool *v, const char *name)
+{
+	*v = xfer_val32(x, *v, 1, name);
+}
+
+/* A point in time, 0 for none, as what is left of it: the next host has another clock. */
+static void xfer_time(struct fwsim_xfer *x, uint64_t *at, const char *name)
+{
+	uint64_t left = 0;
+
+	if (*at)
+		left = *at > x->now ? *at - x->now : 1;
+	if (x->mode == FWSIM_XFER_HASH)
+		left = left != 0;
+	xfer_u64(x, &left);
+	left = in_range(x, left, WAIT_MAX, name);
+	if (x->mode == FWSIM_XFER_LOAD)
+		*at = left ? x->now + left : 0;
+}
+
+/* How many entries of @size bytes follow. No more than there are bytes for, so it may be allocated. */
+static uint32_t xfer_count(struct fwsim_xfer *x, uint32_t n, size_t size, const char *name)
+{
+	n = xfer_val32(x, n, UINT32_MAX, name);
+	if (x->mode != FWSIM_XFER_LOAD || x->bad || n <= (x->end - x->pos) / size)
+		return n;
+	fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "its section ends before %u %s", n, name);
+	return 0;
+}
+
+static void *xfer_alloc(struct fwsim_xfer *x, size_t n, size_t size)
+{
+	void *p = n ? calloc(n, size) : NULL;
+
+	if (n && !p)
+		fwsim_xfer_bad(x, IFC_ST_NO_RESOURCES, "no memory");
+	return p;
+}
+
+/* @n addresses of pages of 2^@log_size bytes. */
+static void xfer_addrs(struct fwsim_xfer *x, uint64_t **addr, uint32_t *n, unsigned int log_size)
+{
+	*n = xfer_count(x, *n, 8, "page addresses");
+	if (x->mode == FWSIM_XFER_LOAD) {
+		*addr = xfer_alloc(x, *n, sizeof(**addr));
+		if (!*addr)
+			*n = 0;
+	}
+	for (uint32_t i = 0; i < *n && !x->bad; i++) {
+		xfer_u64(x, &(*addr)[i]);
+		if (x->mode == FWSIM_XFER_LOAD && (*addr)[i] & ((1ULL << log_size) - 1))
+			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM,
+				       "page address 0x%llx is no multiple of its page size",
+				       (unsigned long long)(*addr)[i]);
+	}
+}
+
+static void xfer_pas(struct fwsim_xfer *x, struct fwsim_pas *pas)
+{
+	xfer_u8(x, &pas->log_size, 31, "log_page_size");
+	if (x->mode == FWSIM_XFER_LOAD && pas->log_size && pas->log_size < 12)
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "pages of 2^%u bytes", pas->log_size);
+	xfer_addrs(x, &pas->addr, &pas->n, pas->log_size);
+	if (x->mode == FWSIM_XFER_LOAD && pas->n && !pas->log_size)
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "a page list without a page size");
+}
+
+static void need_pages(struct fwsim_xfer *x, const struct fwsim_pas *pas, uint64_t need)
+{
+	if (x->mode == FWSIM_XFER_LOAD && (uint64_t)pas->n << pas->log_size < need)
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "%u pages of 2^%u bytes do not hold %llu bytes",
+			       pas->n, pas->log_size, (unsigned long long)need);
+}
+
+static void decoded(struct fwsim_xfer *x, enum ifc_status st)
+{
+	if (st != IFC_ST_OK)
+		fwsim_xfer_bad(x, st, "its context would not be accepted by CREATE");
+}
+
+/* ---- objects -------------------------------------------------------------------------------- */
+
+static void xfer_simple(struct fwsim_xfer *x, void *obj)
+{
+	(void)x;
+	(void)obj;
+}
+
+static void xfer_mkey(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_mkey *m = obj;
+
+	xfer_raw(x, m->ctx, sizeof(m->ctx));
+	xfer_pas(x, &m->mtt);
+	if (x->mode == FWSIM_XFER_LOAD && !x->bad)
+		decoded(x, fwsim_mkey_decode(m));
+}
+
+static void xfer_eq(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_eq *eq = obj;
+
+	xfer_raw(x, eq->ctx, sizeof(eq->ctx));
+	xfer_pas(x, &eq->buf);
+	for (unsigned int i = 0; i < 4; i++)
+		xfer_u64(x, &eq->mask[i]);
+	if (x->mode == FWSIM_XFER_LOAD && !x->bad) {
+		decoded(x, fwsim_eq_decode(eq));
+		need_pages(x, &eq->buf, 64ULL << eq->log_size);
+	}
+	xfer_u32(x, &eq->pi, 0xffffff, "producer index");
+	xfer_u32(x, &eq->ci, 0xffffff, "consumer index");
+	xfer_bool(x, &eq->armed, "armed");
+	xfer_bool(x, &eq->overrun, "overrun");
+	xfer_bool(x, &eq->db_latched, "latched doorbell");
+	xfer_bool(x, &eq->db_arm, "arm of the latched doorbell");
+	xfer_u32(x, &eq->db_ci, 0xffffff, "index of the latched doorbell");
+}
+
+static void xfer_cq(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_cq *cq = obj;
+
+	xfer_raw(x, cq->ctx, sizeof(cq->ctx));
+	xfer_pas(x, &cq->buf);
+	if (x->mode == FWSIM_XFER_LOAD && !x->bad) {
+		decoded(x, fwsim_cq_decode(cq));
+		need_pages(x, &cq->buf, cq->page_offset + (64ULL << cq->log_size));
+	}
+	xfer_u32(x, &cq->pi, 0xffffff, "producer index");
+	xfer_u32(x, &cq->ci, 0xffffff, "consumer index");
+	xfer_u32(x, &cq->last_notified, 0xffffff, "last notified index");
+	xfer_u32(x, &cq->last_solicited, 0xffffff, "last solicited index");
+	xfer_u8(x, &cq->arm, FWSIM_ARM_SOLICITED, "arm state");
+	xfer_bool(x, &cq->error, "error");
+	xfer_bool(x, &cq->db_latched, "latched doorbell");
+	xfer_u32(x, &cq->db_word, UINT32_MAX, "latched arm word");
+}
+
+static void xfer_qp(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_qp *qp = obj;
+
+	xfer_raw(x, qp->ctx, sizeof(qp->ctx));
+	xfer_pas(x, &qp->buf);
+	if (x->mode == FWSIM_XFER_LOAD && !x->bad)
+		decoded(x, fwsim_qp_decode(qp));
+	xfer_u8(x, &qp->state, IFC_QP_ERR, "state");
+	xfer_u16(x, &qp->sq_ci, UINT16_MAX, "send consumer index");
+	xfer_u16(x, &qp->sq_pi, UINT16_MAX, "send producer index");
+	xfer_u16(x, &qp->rq_ci, UINT16_MAX, "receive consumer index");
+	xfer_u32(x, &qp->sq_off, 1u << 31, "offset in the message");
+	xfer_u8(x, &qp->retry_left, 7, "retries left");
+	xfer_u8(x, &qp->rnr_left, 7, "RNR retries left");
+	xfer_time(x, &qp->wait_until, "wait");
+	xfer_time(x, &qp->give_up_at, "time to give up");
+	xfer_bool(x, &qp->db_pending, "pending doorbell");
+}
+
+static const struct xfer_type {
+	const char *name;
+	size_t size;
+	void (*fields)(struct fwsim_xfer *x, void *obj);
+} xfer_types[] = {
+	[FWSIM_OBJ_UAR] = { "UAR", sizeof(struct fwsim_uar), xfer_simple },
+	[FWSIM_OBJ_PD] = { "PD", sizeof(struct fwsim_pd), xfer_simple },
+	[FWSIM_OBJ_TD] = { "transport domain", sizeof(struct fwsim_obj), xfer_simple },
+	[FWSIM_OBJ_XRCD] = { "XRCD", sizeof(struct fwsim_obj), xfer_simple },
+	[FWSIM_OBJ_MKEY] = { "mkey", sizeof(struct fwsim_mkey), xfer_mkey },
+	[FWSIM_OBJ_EQ] = { "EQ", sizeof(struct fwsim_eq), xfer_eq },
+	[FWSIM_OBJ_CQ] = { "CQ", sizeof(struct fwsim_cq), xfer_cq },
+	[FWSIM_OBJ_QP] = { "QP", sizeof(struct fwsim_qp), xfer_qp },
+};
+_Static_assert(sizeof(xfer_types) / sizeof(xfer_types[0]) == FWSIM_OBJ_TYPES,
+	       "every type of object is in the image");
+_Static_assert(FWSIM_IMAGE_SEC_END - FWSIM_IMAGE_SEC_UAR == FWSIM_OBJ_TYPES,
+	       "every type of object has a section");
+
+static void obj_free(enum fwsim_obj_type type, struct fwsim_obj *obj)
+{
+	switch (type) {
+	case FWSIM_OBJ_MKEY:
+		fwsim_pas_free(&((struct fwsim_mkey *)obj)->mtt);
+		break;
+	case FWSIM_OBJ_EQ:
+		fwsim_pas_free(&((struct fwsim_eq *)obj)->buf);
+		break;
+	case FWSIM_OBJ_CQ:
+		fwsim_pas_free(&((struct fwsim_cq *)obj)->buf);
+		break;
+	case FWSIM_OBJ_QP:
+		fwsim_pas_free(&((struct fwsim_qp *)obj)->buf);
+		break;
+	default:
+		break;
+	}
+	free(obj);
+}
+
+static void load_objs(struct fwsim_xfer *x, struct fwsim_vhca *v, enum fwsim_obj_type type,
+		      uint32_t n)
+{
+	const struct xfer_type *xt = &xfer_types[type];
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i < n && !x->bad; i++) {
+		struct fwsim_obj *obj = xfer_alloc(x, 1, xt->size);
+		enum ifc_status st;
+
+		if (!obj)
+			return;
+		xfer_u32(x, &x->id, 0xffffff, "number");
+		if (i && x->id <= last)
+			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "not above the one before it, 0x%x",
+				       last);
+		last = obj->id = x->id;
+		if (type == FWSIM_OBJ_QP)
+			((struct fwsim_qp *)obj)->vhca = v;
+		xt->fields(x, obj);
+		if (!x->bad) {
+			st = fwsim_table_add_at(&v->obj[type], obj, x->id);
+			if (st == IFC_ST_OK)
+				continue;
+			fwsim_xfer_bad(x, st, "no such number on this card");
+		}
+		obj_free(type, obj);
+	}
+}
+
+static void xfer_objs(struct fwsim_xfer *x, struct fwsim_vhca *v, enum fwsim_obj_type type)
+{
+	const struct xfer_type *xt = &xfer_types[type];
+	struct fwsim_obj *obj;
+	uint32_t n;
+
+	x->what = xt->name;
+	x->id = 0;
+	n = xfer_count(x, v->obj[type].used, 4, "objects");
+	if (n > v->obj[type].max)
+		fwsim_xfer_bad(x, IFC_ST_LIM_ERR, "%u of them, %u are possible", n,
+			       v->obj[type].max);
+	if (x->mode == FWSIM_XFER_LOAD) {
+		load_objs(x, v, type, n);
+	} else {
+		fwsim_table_for_each(&v->obj[type], obj) {
+			x->id = obj->id;
+			xfer_u32(x, &x->id, UINT32_MAX, "number");
+			xt->fields(x, obj);
+		}
+	}
+	x->what = NULL;
+}
+
+/* ---- the VHCA itself ------------------------------------------------------------------------ */
+
+static void xfer_vhca(struct fwsim_xfer *x, struct fwsim_vhca *v)
+{
+	uint32_t hca = v->hca;
+	uint64_t timer = x->mode == FWSIM_XFER_HASH ? 0 : x->now + v->timer_base;
+
+	xfer_u32(x, &hca, FWSIM_HCA_INIT, "HCA state");
+	xfer_u16(x, &v->issi, 1, "ISSI");
+	xfer_u8(x, &v->nic_interface, 7, "nic_interface");
+	xfer_u8(x, &v->health_synd, UINT8_MAX, "health syndrome");
+	xfer_u32(x, &v->cmd_pending, UINT32_MAX, "pending commands");
+	xfer_u64(x, &v->cmdq_addr);
+	xfer_u64(x, &timer);
+	if (x->mode == FWSIM_XFER_LOAD) {
+		v->hca = (enum fwsim_hca_state)hca;
+		v->timer_base = timer - x->now; /* wraps: the clock here may be ahead */
+	}
+}
+
+static void xfer_caps(struct fwsim_xfer *x, struct fwsim_vhca *v)
+{
+	for (unsigned int i = 0; i < FWSIM_CAP_TYPES; i++) {
+		bool set = v->cap_cur[i];
+
+		xfer_bool(x, &set, "capability block is set");
+		if (!set)
+			continue;
+		if (x->mode == FWSIM_XFER_LOAD)
+			v->cap_cur[i] = xfer_alloc(x, 1, 4096);
+		if (v->cap_cur[i])
+			xfer_raw(x, v->cap_cur[i], 4096);
+	}
+}
+
+static void xfer_pages(struct fwsim_xfer *x, struct fwsim_vhca *v)
+{
+	xfer_addrs(x, &v->page, &v->pages_n, 12);
+	if (x->mode == FWSIM_XFER_LOAD)
+		v->pages_cap = v->pages_n;
+}
+
+static void xfer_vport(struct fwsim_xfer *x, struct fwsim_vhca *v)
+{
+	struct fwsim_vport *vp = &v->vport;
+
+	xfer_raw(x, vp->ctx, sizeof(vp->ctx));
+	for (unsigned int i = 0; i < FWSIM_VPORT_LISTS; i++) {
+		vp->list_n[i] = xfer_count(x, vp->list_n[i], 8, "list entries");
+		if (x->mode == FWSIM_XFER_LOAD)
+			vp->list[i] = xfer_alloc(x, vp->list_n[i], 8);
+		if (vp->list[i])
+			xfer_raw(x, vp->list[i], (size_t)vp->list_n[i] * 8);
+	}
+}
+
+void fwsim_xfer_section(struct fwsim_xfer *x, struct fwsim_vhca *v,
+			enum fwsim_image_section section)
+{
+	switch (section) {
+	case FWSIM_IMAGE_SEC_VHCA:
+		return xfer_vhca(x, v);
+	case FWSIM_IMAGE_SEC_CAPS:
+		return xfer_caps(x, v);
+	case FWSIM_IMAGE_SEC_PAGES:
+		return xfer_pages(x, v);
+	case FWSIM_IMAGE_SEC_VPORT:
+		return xfer_vport(x, v);
+	case FWSIM_IMAGE_SEC_GID:
+		return xfer_raw(x, v->gid, sizeof(v->gid));
+	default:
+		return xfer_objs(x, v, (enum fwsim_obj_type)(section - FWSIM_IMAGE_SEC_UAR));
+	}
+}
+
+/* ---- checks between objects ----------------------------------------------------------------- */
+
+static void check_ref(struct fwsim_xfer *x, struct fwsim_vhca *v, enum fwsim_obj_type type,
+		      uint32_t id)
+{
+	if (!fwsim_table_get(&v->obj[type], id))
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "it names %s 0x%x, which is not there",
+			       xfer_types[type].name, id);
+}
+
+#define for_each_of(x, v, type, o)                                                                 \
+	(x)->what = xfer_types[type].name;                                                         \
+	fwsim_table_for_each(&(v)->obj[type], o)
+
+void fwsim_xfer_check(struct fwsim_xfer *x, struct fwsim_vhca *v)
+{
+	struct fwsim_mkey *m;
+	struct fwsim_eq *eq;
+	struct fwsim_cq *cq;
+	struct fwsim_qp *qp;
+
+	for_each_of(x, v, FWSIM_OBJ_MKEY, m) {
+		x->id = m->obj.id;
+		check_ref(x, v, FWSIM_OBJ_PD, m->pd);
+	}
+	for_each_of(x, v, FWSIM_OBJ_EQ, eq) {
+		x->id = eq->obj.id;
+		check_ref(x, v, FWSIM_OBJ_UAR, eq->uar);
+		if (eq->vector >= v->fw->cfg.vf_msix)
+			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "vector %u, there are %u", eq->vector,
+				       v->fw->cfg.vf_msix);
+	}
+	for_each_of(x, v, FWSIM_OBJ_CQ, cq) {
+		x->id = cq->obj.id;
+		check_ref(x, v, FWSIM_OBJ_UAR, cq->uar);
+		check_ref(x, v, FWSIM_OBJ_EQ, cq->eqn);
+	}
+	for_each_of(x, v, FWSIM_OBJ_QP, qp) {
+		x->id = qp->obj.id;
+		check_ref(x, v, FWSIM_OBJ_PD, qp->pd);
+		check_ref(x, v, FWSIM_OBJ_UAR, qp->uar);
+		if (qp->has_sq)
+			check_ref(x, v, FWSIM_OBJ_CQ, qp->cqn_snd);
+		if (qp->has_rq)
+			check_ref(x, v, FWSIM_OBJ_CQ, qp->cqn_rcv);
+	}
+	x->what = NULL;
+	if (!x->bad) {
+		enum ifc_status st = fwsim_obj_relink(v);
+
+		if (st != IFC_ST_OK)
+			fwsim_xfer_bad(x, st, "references between objects do not resolve");
+	}
+}
+
+void fwsim_xfer_discard(struct fwsim_vhca *v)
+{
+	struct fwsim_obj *obj;
+
+	for (unsigned int t = 0; t < FWSIM_OBJ_TYPES; t++) {
+		while ((obj = fwsim_table_next(&v->obj[t], 0))) {
+			fwsim_table_del(&v->obj[t], obj->id);
+			obj_free((enum fwsim_obj_type)t, obj);
+		}
+		fwsim_table_fini(&v->obj[t]);
+	}
+	for (unsigned int i = 0; i < FWSIM_CAP_TYPES; i++)
+		free(v->cap_cur[i]);
+	for (unsigned int i = 0; i < FWSIM_VPORT_LISTS; i++)
+		free(v->vport.list[i]);
+	free(v->page);
+}
