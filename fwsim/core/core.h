@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the core share: the card, the VHCA (one PCI function as the firmware sees it), its
+ * objects and the calls between the files. Nothing outside fwsim/core includes this but the native tests.
+ *
+ * No locks: the core has one caller at a time (fwsim.h). What makes that safe against re-entry is one
+ * rule: a register write only latches, and fwsim_run() does the work, never nested (fw->running).
+ */
+#ifndef FWSIM_CORE_H
+#define FWSIM_CORE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fwsim.h"
+#include "ifc.h"
+
+#define FWSIM_PAGE 4096u
+#define FWSIM_CMDQ_LOG_SZ 5	/* 32 slots; the last is the page-request slot */
+#define FWSIM_CMDQ_LOG_STRIDE 6
+#define FWSIM_CMDQ_SLOTS (1u << FWSIM_CMDQ_LOG_SZ)
+#define FWSIM_FIRST_UAR 0x10	/* lower indices overlap the init segment */
+#define FWSIM_CMD_MAX_LEN (16u << 20) /* longest input or output the core takes */
+
+struct fwsim_vhca;
+struct fwsim_cmd;
+
+/* ---- objects: table.c, obj.c -------------------------------------------------------------- */
+
+enum fwsim_obj_type {
+	FWSIM_OBJ_UAR,
+	FWSIM_OBJ_PD,
+	FWSIM_OBJ_TD,
+	FWSIM_OBJ_XRCD,
+	FWSIM_OBJ_MKEY,
+	FWSIM_OBJ_EQ,
+	FWSIM_OBJ_CQ,
+	FWSIM_OBJ_QP,
+	FWSIM_OBJ_TYPES
+};
+
+/*
+ * First member of every object. @id is the number on the wire, unique per type within one VHCA (each
+ * VHCA has its own number spaces, so that an image loads anywhere). @refs counts the objects that name
+ * this one; a destroy with refs answers RES_BUSY.
+ */
+struct fwsim_obj {
+	uint32_t id;
+	uint32_t refs;
+};
+
+/* Objects of one type by id: a dense array from @base on, so that walking it is in order of id. */
+struct fwsim_table {
+	struct fwsim_obj **slot;
+	uint32_t base;	/* id of slot[0] */
+	uint32_t max;	/* most objects allowed */
+	uint32_t cap;	/* slots allocated */
+	uint32_t used;	/* objects present */
+	uint32_t hint;	/* no free slot below this one */
+};
+
+void fwsim_table_init(struct fwsim_table *t, uint32_t base, uint32_t max);
+void fwsim_table_fini(struct fwsim_table *t); /* frees the array, not the objects */
+/* Give @obj the lowest free id. Returns OK, LIM_ERR (table full) or NO_RESOURCES (memory). */
+enum ifc_status fwsim_table_add(struct fwsim_table *t, struct fwsim_obj *obj);
+/* Insert under @id (image load). BAD_PARAM if out of range or taken. */
+enum ifc_status fwsim_table_add_at(struct fwsim_table *t, struct fwsim_obj *obj, uint32_t id);
+void *fwsim_table_get(const struct fwsim_table *t, uint32_t id); /* NULL if none */
+void fwsim_table_del(struct fwsim_table *t, uint32_t id);
+/* Object with the lowest id >= @id, or NULL. */
+void *fwsim_table_next(const struct fwsim_table *t, uint32_t id);
+#define fwsim_table_for_each(t, o)                                                                 \
+	for ((o) = fwsim_table_next((t), 0); (o);                                                  \
+	     (o) = fwsim_table_next((t), ((struct fwsim_obj *)(o))->id + 1))
+
+struct fwsim_uar {
+	struct fwsim_obj obj;
+};
+
+struct fwsim_pd {
+	struct fwsim_obj obj;
+};
+
+/* A physical address list: @n pages of 2^@log_size bytes, addresses already masked to that size. */
+struct fwsim_pas {
+	uint64_t *addr;
+	uint32_t n;
+	uint8_t log_size;
+};
+
+/* Memory key. @ctx is the mkc as created; the rest is decoded from it. key = id << 8 | mkey_7_0. */
+struct fwsim_mkey {
+	struct fwsim_obj obj;
+	IFC_BUF(mkc, ctx);
+	uint64_t start, len;
+	uint32_t pd, qpn;	/* qpn 0xffffff = any */
+	uint8_t variant;	/* mkey_7_0 */
+	uint8_t access;		/* FWSIM_ACC_* */
+	bool pa;		/* access mode PA, or length64: the address is the DMA address */
+	bool length64;
+	bool free;		/* not usable (free=1 at creation) */
+	struct fwsim_pas mtt;
+};
+
+#define FWSIM_ACC_LR 1
+#define FWSIM_ACC_LW 2
+#define FWSIM_ACC_RR 4
+#define FWSIM_ACC_RW 8
+#define FWSIM_ACC_A 16
+
+/* Event queue; entries are 64 bytes. */
+struct fwsim_eq {
+	struct fwsim_obj obj;
+	IFC_BUF(eqc, ctx);
+	uint64_t mask[4];	/* event_bitmask as four be64 words, host order; bit t of mask[t / 64] */
+	struct fwsim_pas buf;
+	uint8_t log_size;
+	uint16_t vector;
+	uint32_t uar;
+	uint32_t pi, ci;	/* 24-bit counters */
+	bool armed;
+	bool overrun;
+	bool db_latched;	/* doorbell that came while the responder was suspended */
+	bool db_arm;
+	uint32_t db_ci;
+};
+
+/* Completion queue; entries are 64 bytes. */
+struct fwsim_cq {
+	struct fwsim_obj obj;
+	IFC_BUF(cqc, ctx);
+	struct fwsim_pas buf;
+	uint32_t page_offset;	/* bytes */
+	uint8_t log_size;
+	uint32_t uar, eqn;
+	uint64_t dbr;
+	uint32_t pi, ci;	/* 24-bit; ci as last read from the doorbell record */
+	uint32_t last_notified;	/* pi at the last completion EQE */
+	uint32_t last_solicited; /* index + 1 of the last solicited or error CQE */
+	uint8_t arm;		/* enum fwsim_arm */
+	bool error;		/* overrun: no more CQEs */
+	bool db_latched;
+	uint32_t db_word;	/* latched arm word */
+};
+
+enum fwsim_arm { FWSIM_ARM_NONE, FWSIM_ARM_NEXT, FWSIM_ARM_SOLICITED };
+
+/*
+ * Queue pair (RC). @ctx keeps every field as the driver last set it; state and counters are decoded.
+ * A message is moved in slices: @sq_off is how much of the WQE at @sq_ci has been done, so that work can
+ * stop between any two slices and go on later, also on another VHCA.
+ */
+struct fwsim_qp {
+	struct fwsim_obj obj;
+	IFC_BUF(qpc, ctx);
+	struct fwsim_pas buf;
+	uint32_t page_offset;	/* bytes */
+	uint8_t state;		/* enum ifc_qp_state */
+	uint8_t st;		/* service type */
+	uint32_t pd, uar, cqn_snd, cqn_rcv;
+	uint64_t dbr;
+	bool has_sq, has_rq;
+	uint8_t log_sq_size;	/* in 64-byte units */
+	uint8_t log_rq_size, log_rq_stride; /* WQEs; log2 bytes of one */
+	uint32_t remote_qpn;
+	uint16_t sq_ci;		/* next send WQE, 64-byte units */
+	uint16_t sq_pi;		/* as last read from the doorbell record */
+	uint16_t rq_ci;		/* next receive WQE */
+	uint32_t sq_off;
+	uint8_t retry_left, rnr_left;
+	uint64_t wait_until;	/* virtual ns; 0 = not waiting. Saved as a remaining time */
+	uint64_t give_up_at;	/* virtual ns after which the retries are used up; 0 = never */
+	bool db_pending;	/* a doorbell has come, or came while suspended */
+	bool scheduled;		/* on the card's run list */
+	struct fwsim_qp *run_next;
+	struct fwsim_vhca *vhca;
+};
+
+/* ---- the VHCA: vhca.c --------------------------------------------------------------------- */
+
+enum fwsim_hca_state { FWSIM_HCA_DISABLED, FWSIM_HCA_ENABLED, FWSIM_HCA_INIT };
+
+/* Migration state, device-model 5.4. Tracking is a bit beside it. */
+enum fwsim_mig_state {
+	FWSIM_MIG_RUNNING,
+	FWSIM_MIG_INITIATOR_STOPPED,
+	FWSIM_MIG_STOPPED,
+};
+
+/* Vport context: what QUERY/MODIFY_NIC_VPORT_CONTEXT handle. */
+#define FWSIM_VPORT_LISTS 3 /* uc, mc, vlan */
+struct fwsim_vport {
+	IFC_BUF(nic_vport_context, ctx); /* without the list; permanent_address included */
+	uint8_t *list[FWSIM_VPORT_LISTS]; /* 8 bytes an entry */
+	uint32_t list_n[FWSIM_VPORT_LISTS];
+	uint8_t admin_state;	/* MODIFY_VPORT_STATE */
+	uint8_t admin_mac[6];	/* set by the PF or by property; what a reset goes back to */
+};
+
+#define FWSIM_GIDS 255
+#define FWSIM_CAP_TYPES 3 /* types whose current value can be set: GENERAL, GENERAL_2, ROCE */
+
+/* One PCI function as the firmware sees it. */
+struct fwsim_vhca {
+	struct fwsim *fw;
+	unsigned int fn;	/* 0 = PF */
+	uint16_t vhca_id;
+	bool bus_master;
+	bool pf_enabled;	/* a VF: ENABLE_HCA by the PF has been done */
+	enum fwsim_hca_state hca;
+	enum fwsim_mig_state mig;
+	bool tracking;		/* SAVE with set_track is in force */
+	bool track_failed;	/* a tracked SAVE has been refused since the migration began */
+	bool loaded;		/* at least one LOAD since the suspend */
+	uint64_t track_hash;	/* fwsim_image_hash() at the last tracked SAVE */
+
+	/* init segment */
+	uint64_t cmdq_addr;
+	uint8_t nic_interface;
+	uint8_t health_synd;
+	uint64_t timer_base;	/* added to the virtual clock; moves with an image, never backward */
+
+	/* command interface: cmdif.c */
+	uint32_t cmd_pending;	/* slots whose doorbell is not acted on yet */
+	uint32_t cmd_busy;	/* slots being executed */
+	struct fwsim_cmd *cmd[FWSIM_CMDQ_SLOTS]; /* delayed commands */
+	uint16_t issi;
+
+	uint8_t *cap_cur[FWSIM_CAP_TYPES]; /* 4096 bytes each once set by SET_HCA_CAP, else NULL */
+
+	/* pages: pages.c. Addresses the firmware holds, in the order given */
+	uint64_t *page;
+	uint32_t pages_n, pages_cap;
+
+	struct fwsim_table obj[FWSIM_OBJ_TYPES];
+	uint32_t pas_used; /* addresses in the page lists of all objects */
+	uint32_t cmd_eqn, pages_eqn; /* EQs whose mask has the CMD / PAGE_REQUEST bit; 0 = none (ids start at 1) */
+	struct fwsim_vport vport;
+	uint8_t gid[FWSIM_GIDS][IFC_SZ(roce_addr_layout)];
+};
+
+/* ---- the card: fwsim.c -------------------------------------------------------------------- */
+
+struct fwsim_timer {
+	uint64_t deadline;	/* UINT64_MAX = idle */
+	void (*fn)(struct fwsim *fw, void *arg);
+	void *arg;
+	struct fwsim_timer *next;
+};
+
+struct fwsim {
+	struct fwsim_config cfg;
+	const struct fwsim_host_ops *ops;
+	void *host;
+	unsigned int nfn;	/* 1 + max_vfs */
+	struct fwsim_vhca *vhca[1 + FWSIM_MAX_VFS];
+	bool running;		/* fwsim_run() is on the stack */
+	bool work;		/* something was latched */
+	struct fwsim_qp *run_head, *run_tail; /* QPs with work to look at */
+	struct fwsim_timer *timers; /* by deadline */
+	struct fwsim_timer kick;    /* goes on with work that used up its budget */
+	struct fwsim_timer rc_wait; /* first wait_until of any QP: rc.c */
+	/* VSC of the PF: vsc.c */
+	uint32_t vsc_sem, vsc_counter, vsc_addr, vsc_data, vsc_ctrl;
+};
+
+/* Do all latched work within a bounded budget; what is left goes on from a timer. Never nests. */
+void fwsim_run(struct fwsim *fw);
+/* Note that there is work, and do it unless fwsim_run() is on the stack already. */
+void fwsim_kick(struct fwsim *fw);
+uint64_t fwsim_now(const struct fwsim *fw);
+void fwsim_timer_start(struct fwsim *fw, struct fwsim_timer *t, uint64_t deadline);
+void fwsim_timer_stop(struct fwsim *fw, struct fwsim_timer *t);
+
+/* vhca.c */
+struct fwsim_vhca *fwsim_vhca_new(struct fwsim *fw, unsigned int fn);
+void fwsim_vhca_free(struct fwsim_vhca *v);
+/* Forget all objects and command state (FLR, DISABLE_HCA). Administrative settings stay. */
+void fwsim_vhca_reset(struct fwsim_vhca *v);
+/* TEARDOWN_HCA: objects go, pages and command queue stay. */
+void fwsim_vhca_drop_objects(struct fwsim_vhca *v);
+struct fwsim_vhca *fwsim_vhca_by_id(struct fwsim *fw, uint16_t vhca_id); /* NULL if none */
+/* May this VHCA start work by itself (commands, WQEs)? May it do any DMA at all? */
+bool fwsim_vhca_may_initiate(const struct fwsim_vhca *v);
+bool fwsim_vhca_may_respond(const struct fwsim_vhca *v);
+/* After RESUME of the initiator, or bus-master on: act on everything that was latched. */
+void fwsim_vhca_rescan(struct fwsim_vhca *v);
+
+/* ---- commands: cmdif.c, dispatch.c -------------------------------------------------------- */
+
+/* A command being executed. @in is @in_len bytes, zero-padded to the layout of its opcode. */
+struct fwsim_cmd {
+	struct fwsim *fw;
+	struct fwsim_vhca *vhca; /* who issued it */
+	const struct fwsim_op *op; /* NULL: unknown opcode */
+	uint16_t opcode, op_mod, uid;
+	uint8_t slot, token;
+	bool by_event;		/* decided when the doorbell came */
+	uint32_t in_len, out_len; /* as the entry gave them */
+	uint8_t *in, *out;	/* at least as long as op->in_len / op->out_len */
+	uint64_t out_ptr;
+	enum ifc_delivery delivery;
+	enum ifc_status status;
+	uint32_t syndrome;
+	uint64_t started;	/* virtual ns */
+	uint64_t delay_ns;	/* a handler may add time here */
+	uint32_t generation;	/* of the VHCA's command queue, to drop one cut off by a reset */
+	struct fwsim_timer timer;
+	char why[120];		/* reason of a refusal, in words */
+};
+
+typedef enum ifc_status fwsim_handler(struct fwsim_cmd *cmd);
+
+enum fwsim_who { FWSIM_BY_PF = 1, FWSIM_BY_VF = 2, FWSIM_BY_ANY = 3 };
+
+/* One row of the opcode table; the gate checks all columns before the handler is called. */
+struct fwsim_op {
+	uint16_t opcode;
+	const char *name;
+	fwsim_handler *fn;
+	uint16_t in_len, out_len; /* least lengths, bytes */
+	uint8_t who;		  /* enum fwsim_who */
+	uint8_t need;		  /* least enum fwsim_hca_state of the issuer */
+};
+
+const struct fwsim_op *fwsim_op_find(uint16_t opcode);
+/* Record why a command is refused, and return @status: return fwsim_refuse(cmd, BAD_RES, ...). */
+enum ifc_status fwsim_refuse(struct fwsim_cmd *cmd, enum ifc_status status, uint32_t syndrome,
+			     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Slots were rung: latch; cmdif_run executes what is pending if the VHCA may initiate. */
+void fwsim_cmdif_doorbell(struct fwsim_vhca *v, uint32_t slots);
+void fwsim_cmdif_run(struct fwsim_vhca *v);
+/* Drop delayed commands without completing them (reset). */
+void fwsim_cmdif_abort(struct fwsim_vhca *v);
+
+/* Handlers, by file. Names are those of the PRM: git grep -i save_vhca_state shows the whole path. */
+#define FWSIM_HANDLERS(X)                                                                          \
+	/* hca.c */                                                                                \
+	X(ENABLE_HCA, enable_hca) X(DISABLE_HCA, disable_hca) X(INIT_HCA, init_hca)                \
+	X(TEARDOWN_HCA, teardown_hca) X(QUERY_ISSI, query_issi) X(SET_ISSI, set_issi)              \
+	X(QUERY_ADAPTER, query_adapter) X(SET_DRIVER_VERSION, set_driver_version)                  \
+	X(QUERY_SPECIAL_CONTEXTS, query_special_contexts)                                          \
+	/* caps.c */                                                                               \
+	X(QUERY_HCA_CAP, query_hca_cap) X(SET_HCA_CAP, set_hca_cap)                                \
+	/* pages.c */                                                                              \
+	X(QUERY_PAGES, query_pages) X(MANAGE_PAGES, manage_pages)                                  \
+	/* reg.c */                                                                                \
+	X(ACCESS_REG, access_reg)                                                                  \
+	/* vport.c */                                                                              \
+	X(QUERY_VPORT_STATE, query_vport_state) X(MODIFY_VPORT_STATE, modify_vport_state)          \
+	X(QUERY_NIC_VPORT_CONTEXT, query_nic_vport_context)                                        \
+	X(MODIFY_NIC_VPORT_CONTEXT, modify_nic_vport_context)                                      \
+	X(QUERY_VPORT_COUNTER, query_vport_counter)                                                \
+	X(QUERY_ROCE_ADDRESS, query_roce_address) X(SET_ROCE_ADDRESS, set_roce_address)            \
+	X(QUERY_HCA_VPORT_PKEY, query_hca_vport_pkey)                                              \
+	/* res_simple.c */                                                                         \
+	X(ALLOC_UAR, alloc_uar) X(DEALLOC_UAR, dealloc_uar) X(ALLOC_PD, alloc_pd)                  \
+	X(DEALLOC_PD, dealloc_pd) X(ALLOC_TRANSPORT_DOMAIN, alloc_transport_domain)                \
+	X(DEALLOC_TRANSPORT_DOMAIN, dealloc_transport_domain) X(ALLOC_XRCD, alloc_xrcd)            \
+	X(DEALLOC_XRCD, dealloc_xrcd)                                                              \
+	/* mkey.c */                                                                               \
+	X(CREATE_MKEY, create_mkey) X(QUERY_MKEY, query_mkey) X(DESTROY_MKEY, destroy_mkey)        \
+	/* res_eq.c */                                                                             \
+	X(CREATE_EQ, create_eq) X(QUERY_EQ, query_eq) X(DESTROY_EQ, destroy_eq)                    \
+	/* res_cq.c */                                                                             \
+	X(CREATE_CQ, create_cq) X(QUERY_CQ, query_cq) X(MODIFY_CQ, modify_cq)                      \
+	X(DESTROY_CQ, destroy_cq)                                                                  \
+	/* res_qp.c */                                                                             \
+	X(CREATE_QP, create_qp) X(QUERY_QP, query_qp) X(DESTROY_QP, destroy_qp)                    \
+	X(RST2INIT_QP, rst2init_qp) X(INIT2RTR_QP, init2rtr_qp) X(RTR2RTS_QP, rtr2rts_qp)          \
+	X(RTS2RTS_QP, rts2rts_qp) X(2ERR_QP, 2err_qp) X(2RST_QP, 2rst_qp)                          \
+	X(INIT2INIT_QP, init2init_qp)                                                              \
+	/* mig.c */                                                                                \
+	X(SUSPEND_VHCA, suspend_vhca) X(RESUME_VHCA, resume_vhca)                                  \
+	X(QUERY_VHCA_MIGRATION_STATE, query_vhca_migration_state)                                  \
+	X(SAVE_VHCA_STATE, save_vhca_state) X(LOAD_VHCA_STATE, load_vhca_state)
+
+#define FWSIM_DECLARE_HANDLER(OP, op) fwsim_handler fwsim_cmd_##op;
+FWSIM_HANDLERS(FWSIM_DECLARE_HANDLER)
+
+/* ---- caps.c, pages.c, vport.c, vsc.c, bar.c ----------------------------------------------- */
+
+/* Fill @cap (4096 bytes) with capability block @type as @v sees it. False: no such type. */
+bool fwsim_cap_get(struct fwsim_vhca *v, unsigned int type, bool current_value, uint8_t *cap);
+/* 64-bit digest of what a VF of this card offers; part of the image header. */
+uint64_t fwsim_cap_digest(struct fwsim_vhca *v);
+/* cmdif_checksum of the current GENERAL block: 0 none, 1 entry, 3 entry and mailboxes. */
+unsigned int fwsim_cap_cmdif_checksum(struct fwsim_vhca *v);
+void fwsim_pages_reset(struct fwsim_vhca *v);
+void fwsim_vport_reset(struct fwsim_vhca *v); /* back to administrative values */
+void fwsim_vport_fini(struct fwsim_vhca *v);
+/* VHCA whose permanent MAC is @mac (6 bytes), preferring one that may respond; NULL if none. */
+struct fwsim_vhca *fwsim_vport_by_mac(struct fwsim *fw, const uint8_t *mac);
+
+/* ---- dma.c: the only caller of host DMA ---------------------------------------------------- */
+
+/* 0, or -1 if the bus refused or the VHCA may do no DMA. A write that fails may be partly done. */
+int fwsim_dma_read(struct fwsim_vhca *v, uint64_t addr, void *buf, size_t len);
+int fwsim_dma_write(struct fwsim_vhca *v, uint64_t addr, const void *buf, size_t len);
+/* Byte @off of a page list (plus @page_offset); -1 also if out of range. */
+int fwsim_pas_read(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t off, void *buf,
+		   size_t len);
+int fwsim_pas_write(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t off,
+		    const void *buf, size_t len);
+/*
+ * Decode @n be64 addresses at @be into @pas, masking to @log_size. LIM_ERR/NO_RESOURCES on memory,
+ * BAD_PARAM if @log_size is out of 12..31 or @need bytes do not fit.
+ */
+enum ifc_status fwsim_pas_decode(struct fwsim_pas *pas, const uint8_t *be, uint64_t n,
+				 unsigned int log_size, uint64_t need);
+void fwsim_pas_free(struct fwsim_pas *pas);
+
+/* ---- mkey.c: key to address walk ----------------------------------------------------------- */
+
+/* lkey that a kernel QP (rlky) may use for any DMA address; what QUERY_SPECIAL_CONTEXTS tells. */
+#define FWSIM_RESD_LKEY 0x200u
+/* lkey that ends the scatter list of a receive WQE (cap terminate_scatter_list_mkey). */
+#define FWSIM_TERM_LKEY 0x100u
+/* Why an access through a key was refused. */
+enum fwsim_mkey_fault { FWSIM_MKEY_OK, FWSIM_MKEY_BAD_KEY, FWSIM_MKEY_BAD_PD, FWSIM_MKEY_ACCESS,
+			FWSIM_MKEY_BOUNDS, FWSIM_MKEY_DMA };
+/* Check that @len bytes at @va may be accessed with rights @need (FWSIM_ACC_*) under @pd. */
+enum fwsim_mkey_fault fwsim_mkey_check(struct fwsim_vhca *v, uint32_t key, uint32_t pd,
+				       unsigned int need, uint64_t va, uint64_t len);
+enum fwsim_mkey_fault fwsim_mkey_read(struct fwsim_vhca *v, uint32_t key, uint32_t pd,
+				      unsigned int need, uint64_t va, void *buf, size_t len);
+enum fwsim_mkey_fault fwsim_mkey_write(struct fwsim_vhca *v, uint32_t key, uint32_t pd,
+				       unsigned int need, uint64_t va, const void *buf, size_t len);
+
+/* ---- event.c: EQEs, CQEs, arming ----------------------------------------------------------- */
+
+/* Write an EQE of @type to the VHCA's EQ whose mask has it; @data is EQE bytes 0x20..0x3b. */
+void fwsim_event_post(struct fwsim_vhca *v, uint8_t type, uint8_t sub_type, const uint8_t data[28]);
+/* The command EQ exists, so completions go by event. */
+bool fwsim_event_cmd_ready(const struct fwsim_vhca *v);
+void fwsim_event_cmd(struct fwsim_vhca *v, uint32_t slots);
+/* Ask the driver for @n pages (negative: give back). */
+void fwsim_event_page_request(struct fwsim_vhca *v, int32_t n);
+/* CQN of a completion EQE goes to the EQ that the CQ names. */
+void fwsim_eq_doorbell(struct fwsim_vhca *v, uint32_t eqn, uint32_t ci, bool arm);
+void fwsim_cq_doorbell(struct fwsim_vhca *v, uint32_t cqn, uint32_t arm_word);
+/*
+ * Append @cqe (64 bytes; owner bit filled in here). @solicited: counts for a solicited arm. False:
+ * overrun or DMA error, the CQ is in error and CQ_ERROR has been posted.
+ */
+bool fwsim_cq_post(struct fwsim_vhca *v, uint32_t cqn, uint8_t cqe[64], bool solicited);
+/* After resume: latched doorbells, armed CQs, and MSI-X for every EQ with pi != ci. */
+void fwsim_event_rescan(struct fwsim_vhca *v);
+
+/* ---- rc.c: reliable connected transport ---------------------------------------------------- */
+
+/* Send doorbell of @qpn on a UAR page. Latched while the VHCA may not initiate. */
+void fwsim_qp_doorbell(struct fwsim_vhca *v, uint32_t qpn);
+void fwsim_qp_schedule(struct fwsim_qp *qp);
+void fwsim_qp_unschedule(struct fwsim_qp *qp); /* before it is freed */
+/* Work on scheduled QPs, at most @budget slices. True if some are left. */
+bool fwsim_rc_run(struct fwsim *fw, unsigned int budget);
+/* Re-read all doorbell records and schedule every QP in RTS (resume, load). */
+void fwsim_rc_rescan(struct fwsim_vhca *v);
+/* To ERR: what is posted now and later is completed with flush errors by fwsim_rc_run(). */
+void fwsim_qp_flush(struct fwsim_qp *qp);
+
+/* ---- lifetime of objects: shared by destroy commands, reset and image --------------------- */
+
+/* Decode @obj's context into its fields; used by create and by image load. */
+enum ifc_status fwsim_mkey_decode(struct fwsim_mkey *m);
+enum ifc_status fwsim_eq_decode(struct fwsim_eq *eq);
+enum ifc_status fwsim_cq_decode(struct fwsim_cq *cq);
+enum ifc_status fwsim_qp_decode(struct fwsim_qp *qp);
+/* Make the object tables of a new VHCA; destroy all objects in an order that fits (reset, teardown). */
+void fwsim_obj_init(struct fwsim_vhca *v);
+void fwsim_obj_destroy_all(struct fwsim_vhca *v);
+void fwsim_obj_fini(struct fwsim_vhca *v); /* the same, and frees the tables */
+/*
+ * Count @obj as a user of the objects its fields name, and its page list as used. BAD_RES and the
+ * missing one's name in @what, or LIM_ERR; then nothing has changed.
+ */
+enum ifc_status fwsim_obj_link(struct fwsim_vhca *v, enum fwsim_obj_type type,
+			       struct fwsim_obj *obj, const char **what);
+/* Link a new object and give it a number. On refusal it is as before, and still the caller's. */
+enum ifc_status fwsim_obj_insert(struct fwsim_vhca *v, enum fwsim_obj_type type,
+				 struct fwsim_obj *obj, const char **what);
+void fwsim_obj_free(enum fwsim_obj_type type, struct fwsim_obj *obj); /* one that is in no table */
+/* Take out of its table, drop the references it holds, free. Never fails. */
+void fwsim_obj_destroy(struct fwsim_vhca *v, enum fwsim_obj_type type, struct fwsim_obj *obj);
+/* After an image has put objects into tables: count references anew, find cmd and pages EQ. */
+enum ifc_status fwsim_obj_relink(struct fwsim_vhca *v);
+
+/* ---- mig.c, image.c ------------------------------------------------------------------------ */
+
+/* Size of a full image now, bytes; never 0. */
+size_t fwsim_image_size(struct fwsim_vhca *v);
+/* Write the image; returns bytes written, 0 if @cap is too small. */
+size_t fwsim_image_save(struct fwsim_vhca *v, uint8_t *buf, size_t cap);
+/* Validate all of it, then replace the VHCA's state. On refusal nothing has changed. */
+enum ifc_status fwsim_image_load(struct fwsim_vhca *v, const uint8_t *buf, size_t len,
+				 char *why, size_t why_len);
+/* 64-bit hash of the state that an image holds (oracle for tests). */
+uint64_t fwsim_image_hash(struct fwsim_vhca *v);
+
+/* ---- trace.c ------------------------------------------------------------------------------- */
+
+void fwsim_trace_ignored(struct fwsim_vhca *v, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void fwsim_trace_simple(struct fwsim_vhca *v, enum fwsim_trace_kind kind, uint64_t a, uint64_t b,
+			uint64_t c, const char *text);
+void fwsim_trace_cmd(struct fwsim_cmd *cmd);
+
+#endif

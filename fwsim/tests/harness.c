@@ -1,0 +1,754 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define H_DMA_MAX (1u << 20)
+#define H_TRACE_MAX (1u << 18)
+#define H_BOX_STRIDE 1024
+
+/* ---- host operations ---------------------------------------------------------------------- */
+
+static uint8_t *fn_mem(struct harness *h, unsigned int fn)
+{
+	struct h_fn *f;
+
+	assert_true(fn < 1 + FWSIM_MAX_VFS);
+	f = &h->fn[fn];
+	if (!f->mem) {
+		f->mem = calloc(1, H_MEM_SIZE);
+		assert_non_null(f->mem);
+	}
+	return f->mem;
+}
+
+static bool overlaps(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a_len && b_len && a < b + b_len && b < a + a_len;
+}
+
+/* The bytes of a DMA, or NULL if the bus refuses it. */
+static uint8_t *dma_target(struct harness *h, unsigned int fn, uint64_t addr, size_t len)
+{
+	struct h_fn *f = &h->fn[fn];
+
+	if (addr < H_MEM_BASE || len > H_MEM_SIZE || addr - H_MEM_BASE > H_MEM_SIZE - len ||
+	    overlaps(addr, len, f->fail_addr, f->fail_len)) {
+		f->dma_errors++;
+		return NULL;
+	}
+	return fn_mem(h, fn) + (addr - H_MEM_BASE);
+}
+
+static int host_dma_read(void *host, unsigned int fn, uint64_t addr, void *buf, size_t len)
+{
+	struct harness *h = host;
+	const uint8_t *p = dma_target(h, fn, addr, len);
+
+	if (!p)
+		return -1;
+	memcpy(buf, p, len);
+	h->fn[fn].dma_reads++;
+	return 0;
+}
+
+static void log_dma(struct harness *h, unsigned int fn, uint64_t addr, size_t len)
+{
+	h->fn[fn].dma_writes++;
+	if (h->dma_n == H_DMA_MAX)
+		return;
+	if (h->dma_n == h->dma_cap) {
+		h->dma_cap = h->dma_cap ? 2 * h->dma_cap : 1024;
+		h->dma = realloc(h->dma, h->dma_cap * sizeof(*h->dma));
+		assert_non_null(h->dma);
+	}
+	h->dma[h->dma_n++] = (struct h_dma){ fn, addr, len };
+}
+
+/* A write to a BAR goes out as the aligned pieces that a bus would make of it. */
+static bool bar_dma(struct harness *h, uint64_t addr, const uint8_t *buf, size_t len)
+{
+	unsigned int fn = (unsigned int)((addr - H_BAR_ADDR(0)) >> FWSIM_LOG_PF_BAR);
+	uint64_t off;
+
+	if (addr < H_BAR_ADDR(0) || fn > h->cfg.max_vfs)
+		return false;
+	off = addr - H_BAR_ADDR(fn);
+	if (off + len > 1u << (fn ? FWSIM_LOG_VF_BAR : FWSIM_LOG_PF_BAR))
+		return false;
+	while (len) {
+		size_t n = len >= 8 && off % 8 == 0 ? 8 : len >= 4 && off % 4 == 0 ? 4 : 1;
+
+		fwsim_bar_write(h->fw, fn, off, buf, n);
+		off += n;
+		buf += n;
+		len -= n;
+	}
+	return true;
+}
+
+static int host_dma_write(void *host, unsigned int fn, uint64_t addr, const void *buf, size_t len)
+{
+	struct harness *h = host;
+	uint8_t *p;
+
+	if (bar_dma(h, addr, buf, len)) {
+		log_dma(h, fn, addr, len);
+		return 0;
+	}
+	p = dma_target(h, fn, addr, len);
+	if (!p)
+		return -1;
+	memcpy(p, buf, len);
+	log_dma(h, fn, addr, len);
+	return 0;
+}
+
+static void *host_dma_map(void *host, unsigned int fn, uint64_t addr, size_t *len, bool write)
+{
+	struct harness *h = host;
+	size_t room = FWSIM_PAGE - addr % FWSIM_PAGE;
+	uint8_t *p;
+
+	(void)write;
+	if (*len > room)
+		*len = room;
+	p = dma_target(h, fn, addr, *len);
+	if (p)
+		h->maps++;
+	return p;
+}
+
+static void host_dma_unmap(void *host, unsigned int fn, void *p, size_t len, bool write,
+			   size_t used)
+{
+	struct harness *h = host;
+
+	h->unmaps++;
+	assert_true(used <= len);
+	if (write && used)
+		log_dma(h, fn, H_MEM_BASE + (uint64_t)((uint8_t *)p - h->fn[fn].mem), used);
+	else
+		h->fn[fn].dma_reads++;
+}
+
+static void host_msix(void *host, unsigned int fn, unsigned int vector)
+{
+	struct harness *h = host;
+
+	assert_true(vector < H_VECTORS);
+	h->fn[fn].msix[vector]++;
+	h->fn[fn].msix_total++;
+}
+
+static uint64_t host_clock(void *host)
+{
+	return ((struct harness *)host)->now;
+}
+
+static void host_timer_set(void *host, uint64_t deadline)
+{
+	((struct harness *)host)->deadline = deadline;
+}
+
+static void host_trace(void *host, const struct fwsim_trace *t)
+{
+	struct harness *h = host;
+	struct h_trace *r;
+
+	if (getenv("H_TRACE"))
+		fprintf(stderr, "# fn %u kind %d %s %s a=%llx b=%llx c=%llx status=%x/%x\n", t->fn, (int)t->kind,
+			t->name ? t->name : "-", t->text ? t->text : "-", (unsigned long long)t->a,
+			(unsigned long long)t->b, (unsigned long long)t->c, t->delivery, t->status);
+	if (h->trace_n == H_TRACE_MAX)
+		return;
+	if (h->trace_n == h->trace_cap) {
+		h->trace_cap = h->trace_cap ? 2 * h->trace_cap : 256;
+		h->trace = realloc(h->trace, h->trace_cap * sizeof(*h->trace));
+		assert_non_null(h->trace);
+	}
+	r = &h->trace[h->trace_n++];
+	memset(r, 0, sizeof(*r));
+	r->t = *t;
+	snprintf(r->name, sizeof(r->name), "%s", t->name ? t->name : "");
+	snprintf(r->text, sizeof(r->text), "%s", t->text ? t->text : "");
+}
+
+static const struct fwsim_host_ops ops_copy = {
+	.dma_read = host_dma_read,
+	.dma_write = host_dma_write,
+	.msix = host_msix,
+	.clock_ns = host_clock,
+	.timer_set = host_timer_set,
+	.trace = host_trace,
+};
+
+static const struct fwsim_host_ops ops_map = {
+	.dma_read = host_dma_read,
+	.dma_write = host_dma_write,
+	.dma_map = host_dma_map,
+	.dma_unmap = host_dma_unmap,
+	.msix = host_msix,
+	.clock_ns = host_clock,
+	.timer_set = host_timer_set,
+	.trace = host_trace,
+};
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+struct fwsim_config h_default_config(void)
+{
+	return (struct fwsim_config){
+		.max_vfs = H_VFS,
+		.mac = { 0x02, 0x15, 0xb3, 0, 0, 0x10 },
+		.pf_msix = 16,
+		.vf_msix = 16,
+		.boot_pages = 8,
+		.init_pages = 4,
+	};
+}
+
+static struct harness *new_with(const struct fwsim_config *cfg, const struct fwsim_host_ops *ops)
+{
+	struct harness *h = calloc(1, sizeof(*h));
+	char err[160] = "";
+	unsigned int i;
+
+	assert_non_null(h);
+	h->cfg = cfg ? *cfg : h_default_config();
+	h->now = 1000;
+	h->deadline = UINT64_MAX;
+	for (i = 0; i <= FWSIM_MAX_VFS; i++)
+		h->fn[i].next = FWSIM_PAGE; /* address H_MEM_BASE itself stays unused */
+	h->fw = fwsim_create(&h->cfg, ops, h, err, sizeof(err));
+	if (!h->fw)
+		fail_msg("fwsim_create: %s", err);
+	for (i = 0; i <= h->cfg.max_vfs; i++)
+		fwsim_set_bus_master(h->fw, i, true);
+	return h;
+}
+
+struct harness *h_new(const struct fwsim_config *cfg)
+{
+	return new_with(cfg, &ops_copy);
+}
+
+struct harness *h_new_map(const struct fwsim_config *cfg)
+{
+	return new_with(cfg, &ops_map);
+}
+
+void h_free(struct harness *h)
+{
+	unsigned int i, s;
+
+	if (!h)
+		return;
+	fwsim_destroy(h->fw);
+	assert_int_equal(h->maps, h->unmaps);
+	for (i = 0; i <= FWSIM_MAX_VFS; i++) {
+		for (s = 0; s < FWSIM_CMDQ_SLOTS; s++) {
+			free(h->fn[i].slot[s].in_box);
+			free(h->fn[i].slot[s].out_box);
+		}
+		free(h->fn[i].mem);
+	}
+	free(h->dma);
+	free(h->trace);
+	free(h);
+}
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+uint64_t h_alloc(struct harness *h, unsigned int fn, size_t size, size_t align)
+{
+	struct h_fn *f = &h->fn[fn];
+	uint64_t at = (f->next + align - 1) & ~(uint64_t)(align - 1);
+
+	fn_mem(h, fn);
+	if (at + size > H_MEM_SIZE)
+		fail_msg("memory of function %u is used up", fn);
+	f->next = at + size;
+	return H_MEM_BASE + at;
+}
+
+void *h_mem(struct harness *h, unsigned int fn, uint64_t addr)
+{
+	assert_true(addr >= H_MEM_BASE && addr - H_MEM_BASE < H_MEM_SIZE);
+	return fn_mem(h, fn) + (addr - H_MEM_BASE);
+}
+
+bool h_dma_wrote(struct harness *h, unsigned int fn, uint64_t addr, size_t len)
+{
+	size_t i;
+
+	if (fn == ~0u)
+		return h->dma_n != 0;
+	for (i = 0; i < h->dma_n; i++)
+		if (h->dma[i].fn == fn && overlaps(h->dma[i].addr, h->dma[i].len, addr, len))
+			return true;
+	return false;
+}
+
+void h_dma_clear(struct harness *h)
+{
+	h->dma_n = 0;
+}
+
+void h_dma_fail(struct harness *h, unsigned int fn, uint64_t addr, uint64_t len)
+{
+	h->fn[fn].fail_addr = addr;
+	h->fn[fn].fail_len = len;
+}
+
+/* ---- time, interrupts, records ------------------------------------------------------------ */
+
+void h_advance(struct harness *h, uint64_t ns)
+{
+	uint64_t end = h->now + ns;
+	unsigned int at_same_time = 0;
+
+	while (h->deadline <= end) {
+		uint64_t due = h->deadline > h->now ? h->deadline : h->now;
+
+		at_same_time = due == h->now ? at_same_time + 1 : 0;
+		if (at_same_time > 1000000)
+			fail_msg("timers fire for ever at %llu ns", (unsigned long long)due);
+		h->now = due;
+		h->deadline = UINT64_MAX;
+		fwsim_timer_expired(h->fw);
+	}
+	h->now = end;
+}
+
+void h_settle(struct harness *h)
+{
+	h_advance(h, 5 * H_MS);
+}
+
+unsigned int h_msix(struct harness *h, unsigned int fn, unsigned int vector)
+{
+	return h->fn[fn].msix[vector];
+}
+
+const struct h_trace *h_trace_find(struct harness *h, enum fwsim_trace_kind kind, const char *sub)
+{
+	size_t i;
+
+	for (i = h->trace_n; i-- > 0;) {
+		struct h_trace *r = &h->trace[i];
+
+		if (r->t.kind == kind && (strstr(r->text, sub) || strstr(r->name, sub))) {
+			r->t.name = r->name;
+			r->t.text = r->text;
+			return r;
+		}
+	}
+	return NULL;
+}
+
+unsigned int h_trace_count(struct harness *h, enum fwsim_trace_kind kind)
+{
+	unsigned int n = 0;
+	size_t i;
+
+	for (i = 0; i < h->trace_n; i++)
+		n += h->trace[i].t.kind == kind;
+	return n;
+}
+
+void h_trace_clear(struct harness *h)
+{
+	h->trace_n = 0;
+}
+
+/* ---- BAR ---------------------------------------------------------------------------------- */
+
+uint32_t h_rd32(struct harness *h, unsigned int fn, uint64_t off)
+{
+	uint8_t b[4];
+
+	fwsim_bar_read(h->fw, fn, off, b, 4);
+	return ifc_ld32(b);
+}
+
+void h_wr32(struct harness *h, unsigned int fn, uint64_t off, uint32_t v)
+{
+	uint8_t b[4];
+
+	ifc_st32(b, v);
+	fwsim_bar_write(h->fw, fn, off, b, 4);
+}
+
+static void wr64(struct harness *h, unsigned int fn, uint64_t off, uint32_t hi, uint32_t lo)
+{
+	uint8_t b[8];
+
+	ifc_st32(b, hi);
+	ifc_st32(b + 4, lo);
+	fwsim_bar_write(h->fw, fn, off, b, 8);
+}
+
+void h_db_cq(struct harness *h, unsigned int fn, uint32_t uar, uint32_t cqn, uint32_t arm_word)
+{
+	wr64(h, fn, (uint64_t)uar * IFC_UAR_SIZE + IFC_UAR_CQ_DB, arm_word, cqn);
+}
+
+void h_db_eq(struct harness *h, unsigned int fn, uint32_t uar, uint32_t eqn, uint32_t ci, bool arm)
+{
+	h_wr32(h, fn, (uint64_t)uar * IFC_UAR_SIZE + (arm ? IFC_UAR_EQ_DB_ARM : IFC_UAR_EQ_DB),
+	       eqn << 24 | (ci & 0xffffff));
+}
+
+void h_db_qp(struct harness *h, unsigned int fn, uint32_t uar, uint32_t qpn, uint32_t first_dword)
+{
+	wr64(h, fn, (uint64_t)uar * IFC_UAR_SIZE + IFC_UAR_BF, first_dword, qpn << 8 | 4);
+}
+
+/* ---- commands ----------------------------------------------------------------------------- */
+
+static uint8_t xor8(const uint8_t *p, size_t len)
+{
+	uint8_t x = 0;
+
+	while (len--)
+		x ^= *p++;
+	return x;
+}
+
+void h_cmdq_setup(struct harness *h, unsigned int fn)
+{
+	struct h_fn *f = &h->fn[fn];
+
+	if (!f->cmdq)
+		f->cmdq = h_alloc(h, fn, FWSIM_PAGE, FWSIM_PAGE);
+	h_wr32(h, fn, IFC_ISEG_CMDQ_ADDR_H, (uint32_t)(f->cmdq >> 32));
+	h_wr32(h, fn, IFC_ISEG_CMDQ_ADDR_L_SZ, (uint32_t)f->cmdq);
+}
+
+static void cmdq_ensure(struct harness *h, unsigned int fn)
+{
+	uint64_t at = (uint64_t)h_rd32(h, fn, IFC_ISEG_CMDQ_ADDR_H) << 32 |
+		      (h_rd32(h, fn, IFC_ISEG_CMDQ_ADDR_L_SZ) & ~0xfffu);
+
+	if (!at || at != h->fn[fn].cmdq)
+		h_cmdq_setup(h, fn);
+}
+
+uint8_t *h_cmd_entry(struct harness *h, unsigned int fn, unsigned int slot)
+{
+	return (uint8_t *)h_mem(h, fn, h->fn[fn].cmdq) + slot * IFC_CMDQ_ENTRY_SIZE;
+}
+
+uint8_t *h_cmd_in_box(struct harness *h, unsigned int fn, unsigned int slot, unsigned int n)
+{
+	assert_true(n < h->fn[fn].slot[slot].in_used);
+	return h_mem(h, fn, h->fn[fn].slot[slot].in_box[n]);
+}
+
+uint8_t *h_cmd_out_box(struct harness *h, unsigned int fn, unsigned int slot, unsigned int n)
+{
+	assert_true(n < h->fn[fn].slot[slot].out_used);
+	return h_mem(h, fn, h->fn[fn].slot[slot].out_box[n]);
+}
+
+static unsigned int boxes_for(size_t len)
+{
+	return len <= 16 ? 0 : (unsigned int)((len - 16 + IFC_MBOX_DATA - 1) / IFC_MBOX_DATA);
+}
+
+static void chain_build(struct harness *h, unsigned int fn, uint64_t **box, unsigned int *have,
+			unsigned int need, uint8_t token)
+{
+	unsigned int i;
+
+	if (need > *have) {
+		*box = realloc(*box, need * sizeof(**box));
+		assert_non_null(*box);
+		while (*have < need)
+			(*box)[(*have)++] = h_alloc(h, fn, H_BOX_STRIDE, H_BOX_STRIDE);
+	}
+	for (i = 0; i < need; i++) {
+		uint8_t *b = h_mem(h, fn, (*box)[i]);
+
+		memset(b, 0, IFC_MBOX_SIZE);
+		ifc_st64(b + IFC_MBOX_OFF_NEXT, i + 1 < need ? (*box)[i + 1] : 0);
+		ifc_st32(b + IFC_MBOX_OFF_BLOCK_NUM, i);
+		b[IFC_MBOX_OFF_TOKEN] = token;
+	}
+}
+
+static void sign_box(uint8_t *b)
+{
+	b[IFC_MBOX_OFF_CTRL_SIG] = 0;
+	b[IFC_MBOX_OFF_SIG] = 0;
+	b[IFC_MBOX_OFF_CTRL_SIG] =
+		(uint8_t)~xor8(b + IFC_MBOX_DATA, IFC_MBOX_OFF_CTRL_SIG - IFC_MBOX_DATA);
+	b[IFC_MBOX_OFF_SIG] = (uint8_t)~xor8(b, IFC_MBOX_OFF_SIG);
+}
+
+void h_cmd_sign(struct harness *h, unsigned int fn, unsigned int slot)
+{
+	struct h_slot *s = &h->fn[fn].slot[slot];
+	uint8_t *e = h_cmd_entry(h, fn, slot);
+	unsigned int i;
+
+	if (h->fn[fn].csum & 2) {
+		for (i = 0; i < s->in_used; i++)
+			sign_box(h_cmd_in_box(h, fn, slot, i));
+		for (i = 0; i < s->out_used; i++)
+			sign_box(h_cmd_out_box(h, fn, slot, i));
+	}
+	e[0x3d] = 0;
+	e[0x3d] = (uint8_t)~xor8(e, IFC_CMDQ_ENTRY_SIZE);
+}
+
+void h_cmd_post(struct harness *h, unsigned int fn, unsigned int slot, const void *in,
+		size_t in_len, size_t out_len)
+{
+	struct h_slot *s = &h->fn[fn].slot[slot];
+	const uint8_t *src = in;
+	unsigned int i;
+	uint8_t *e;
+
+	assert_true(slot < FWSIM_CMDQ_SLOTS);
+	cmdq_ensure(h, fn);
+	s->token = (uint8_t)(s->token + 37) ? (uint8_t)(s->token + 37) : 1;
+	s->in_used = boxes_for(in_len);
+	s->out_used = boxes_for(out_len);
+	s->out_len = (uint32_t)out_len;
+	chain_build(h, fn, &s->in_box, &s->in_n, s->in_used, s->token);
+	chain_build(h, fn, &s->out_box, &s->out_n, s->out_used, s->token);
+	e = h_cmd_entry(h, fn, slot);
+	memset(e, 0, IFC_CMDQ_ENTRY_SIZE);
+	e[0] = 7;
+	ifc_st32(e + 0x04, (uint32_t)in_len);
+	ifc_st64(e + 0x08, s->in_used ? s->in_box[0] : 0);
+	memcpy(e + 0x10, src, in_len < 16 ? in_len : 16);
+	for (i = 0; i < s->in_used; i++) {
+		size_t at = 16 + (size_t)i * IFC_MBOX_DATA;
+
+		memcpy(h_cmd_in_box(h, fn, slot, i), src + at,
+		       in_len - at < IFC_MBOX_DATA ? in_len - at : IFC_MBOX_DATA);
+	}
+	ifc_st64(e + 0x30, s->out_used ? s->out_box[0] : 0);
+	ifc_st32(e + 0x38, (uint32_t)out_len);
+	e[0x3c] = s->token;
+	e[0x3f] = 1;
+	h_cmd_sign(h, fn, slot);
+}
+
+void h_cmd_ring(struct harness *h, unsigned int fn, uint32_t slots)
+{
+	h_wr32(h, fn, IFC_ISEG_CMD_DBELL, slots);
+}
+
+void h_cmd_async(struct harness *h, unsigned int fn, unsigned int slot, const void *in,
+		 size_t in_len, size_t out_len)
+{
+	h_cmd_post(h, fn, slot, in, in_len, out_len);
+	h_cmd_ring(h, fn, 1u << slot);
+}
+
+bool h_cmd_done(struct harness *h, unsigned int fn, unsigned int slot)
+{
+	return !(h_cmd_entry(h, fn, slot)[0x3f] & 1);
+}
+
+struct h_result h_cmd_result(struct harness *h, unsigned int fn, unsigned int slot, void *out,
+			     size_t out_len)
+{
+	struct h_slot *s = &h->fn[fn].slot[slot];
+	const uint8_t *e = h_cmd_entry(h, fn, slot);
+	struct h_result r = { .done = h_cmd_done(h, fn, slot) };
+	uint8_t *dst = out;
+	unsigned int i;
+
+	r.delivery = (enum ifc_delivery)(e[0x3f] >> 1);
+	r.status = (enum ifc_status)e[0x20];
+	r.syndrome = ifc_ld32(e + 0x24);
+	if (!dst)
+		return r;
+	if (out_len > s->out_len)
+		out_len = s->out_len;
+	memcpy(dst, e + 0x20, out_len < 16 ? out_len : 16);
+	for (i = 0; i < s->out_used; i++) {
+		size_t at = 16 + (size_t)i * IFC_MBOX_DATA;
+
+		if (at >= out_len)
+			break;
+		memcpy(dst + at, h_cmd_out_box(h, fn, slot, i),
+		       out_len - at < IFC_MBOX_DATA ? out_len - at : IFC_MBOX_DATA);
+	}
+	return r;
+}
+
+struct h_result h_cmd_raw(struct harness *h, unsigned int fn, unsigned int slot, const void *in,
+			  size_t in_len, void *out, size_t out_len)
+{
+	unsigned int i;
+
+	h_cmd_async(h, fn, slot, in, in_len, out_len);
+	for (i = 0; i < 100000 && !h_cmd_done(h, fn, slot); i++)
+		h_advance(h, H_MS);
+	return h_cmd_result(h, fn, slot, out, out_len);
+}
+
+enum ifc_status h_cmd(struct harness *h, unsigned int fn, const void *in, size_t in_len, void *out,
+		      size_t out_len)
+{
+	uint16_t opcode = ifc_ld16(in);
+	unsigned int slot = opcode == MLX5_CMD_OP_MANAGE_PAGES ? FWSIM_CMDQ_SLOTS - 1 : 0;
+	struct h_result r = h_cmd_raw(h, fn, slot, in, in_len, out, out_len);
+
+	if (!r.done)
+		fail_msg("opcode 0x%x of function %u did not complete", opcode, fn);
+	if (r.delivery != IFC_DELIVERY_OK)
+		fail_msg("opcode 0x%x of function %u: delivery status 0x%x", opcode, fn,
+			 (unsigned int)r.delivery);
+	return r.status;
+}
+
+/* ---- bring-up ----------------------------------------------------------------------------- */
+
+enum ifc_status h_enable_hca(struct harness *h, unsigned int fn, unsigned int target)
+{
+	IFC_BUF(enable_hca_in, in) = { 0 };
+	IFC_BUF(enable_hca_out, out);
+
+	IFC_SET(enable_hca_in, in, opcode, MLX5_CMD_OP_ENABLE_HCA);
+	IFC_SET(enable_hca_in, in, function_id, target);
+	return H_CMD(h, fn, in, out);
+}
+
+enum ifc_status h_disable_hca(struct harness *h, unsigned int fn, unsigned int target)
+{
+	IFC_BUF(disable_hca_in, in) = { 0 };
+	IFC_BUF(disable_hca_out, out);
+
+	IFC_SET(disable_hca_in, in, opcode, MLX5_CMD_OP_DISABLE_HCA);
+	IFC_SET(disable_hca_in, in, function_id, target);
+	return H_CMD(h, fn, in, out);
+}
+
+int32_t h_query_pages(struct harness *h, unsigned int fn, unsigned int which)
+{
+	IFC_BUF(query_pages_in, in) = { 0 };
+	IFC_BUF(query_pages_out, out);
+
+	IFC_SET(query_pages_in, in, opcode, MLX5_CMD_OP_QUERY_PAGES);
+	IFC_SET(query_pages_in, in, op_mod, which);
+	assert_int_equal(H_CMD(h, fn, in, out), IFC_ST_OK);
+	return (int32_t)IFC_GET(query_pages_out, out, num_pages);
+}
+
+enum ifc_status h_give_pages(struct harness *h, unsigned int fn, unsigned int n)
+{
+	size_t len = IFC_SZ(manage_pages_in) + (size_t)n * 8;
+	uint8_t *in = calloc(1, len);
+	IFC_BUF(manage_pages_out, out);
+	enum ifc_status st;
+	unsigned int i;
+
+	assert_non_null(in);
+	IFC_SET(manage_pages_in, in, opcode, MLX5_CMD_OP_MANAGE_PAGES);
+	IFC_SET(manage_pages_in, in, op_mod, 1);
+	IFC_SET(manage_pages_in, in, input_num_entries, n);
+	for (i = 0; i < n; i++)
+		ifc_st64(in + IFC_SZ(manage_pages_in) + 8 * (size_t)i,
+			 h_alloc(h, fn, FWSIM_PAGE, FWSIM_PAGE));
+	st = h_cmd(h, fn, in, len, out, sizeof(out));
+	free(in);
+	return st;
+}
+
+uint32_t h_take_pages(struct harness *h, unsigned int fn, unsigned int n)
+{
+	IFC_BUF(manage_pages_in, in) = { 0 };
+	size_t len = IFC_SZ(manage_pages_out) + (size_t)n * 8;
+	uint8_t *out = calloc(1, len);
+	uint32_t got;
+
+	assert_non_null(out);
+	IFC_SET(manage_pages_in, in, opcode, MLX5_CMD_OP_MANAGE_PAGES);
+	IFC_SET(manage_pages_in, in, op_mod, 2);
+	IFC_SET(manage_pages_in, in, input_num_entries, n);
+	assert_int_equal(h_cmd(h, fn, in, sizeof(in), out, len), IFC_ST_OK);
+	got = IFC_GET(manage_pages_out, out, output_num_entries);
+	assert_true(got <= n);
+	free(out);
+	return got;
+}
+
+static void supply_pages(struct harness *h, unsigned int fn, unsigned int which)
+{
+	int32_t n = h_query_pages(h, fn, which);
+
+	assert_true(n >= 0);
+	if (n)
+		assert_int_equal(h_give_pages(h, fn, (unsigned int)n), IFC_ST_OK);
+}
+
+static void caps_default(struct harness *h, unsigned int fn)
+{
+	IFC_BUF(query_hca_cap_in, in) = { 0 };
+	IFC_BUF(set_hca_cap_in, set) = { 0 };
+	IFC_BUF(set_hca_cap_out, set_out);
+	uint8_t *out = calloc(1, IFC_SZ(query_hca_cap_out));
+	uint8_t *cap;
+
+	assert_non_null(out);
+	IFC_SET(query_hca_cap_in, in, opcode, MLX5_CMD_OP_QUERY_HCA_CAP);
+	IFC_SET(query_hca_cap_in, in, op_mod, 1);
+	assert_int_equal(h_cmd(h, fn, in, sizeof(in), out, IFC_SZ(query_hca_cap_out)), IFC_ST_OK);
+	IFC_SET(set_hca_cap_in, set, opcode, MLX5_CMD_OP_SET_HCA_CAP);
+	cap = IFC_PTR(set_hca_cap_in, set, capability);
+	memcpy(cap, IFC_PTR(query_hca_cap_out, out, capability), FWSIM_PAGE);
+	IFC_SET(cmd_hca_cap, cap, pkey_table_size, 0);
+	IFC_SET(cmd_hca_cap, cap, cmdif_checksum, h->fn[fn].csum);
+	IFC_SET(cmd_hca_cap, cap, log_uar_page_sz, 0);
+	assert_int_equal(H_CMD(h, fn, set, set_out), IFC_ST_OK);
+	free(out);
+}
+
+void h_boot(struct harness *h, unsigned int fn)
+{
+	IFC_BUF(query_issi_in, qi) = { 0 };
+	IFC_BUF(query_issi_out, qo);
+	IFC_BUF(set_issi_in, si) = { 0 };
+	IFC_BUF(set_issi_out, so);
+	IFC_BUF(init_hca_in, ii) = { 0 };
+	IFC_BUF(init_hca_out, io);
+
+	if (fn) {
+		if (h->fw->vhca[0]->hca != FWSIM_HCA_INIT)
+			h_boot(h, 0);
+		assert_int_equal(h_enable_hca(h, 0, fn), IFC_ST_OK);
+	}
+	assert_int_equal(h_enable_hca(h, fn, 0), IFC_ST_OK);
+	IFC_SET(query_issi_in, qi, opcode, MLX5_CMD_OP_QUERY_ISSI);
+	assert_int_equal(H_CMD(h, fn, qi, qo), IFC_ST_OK);
+	assert_int_equal(IFC_GET(query_issi_out, qo, supported_issi_dw0) & 2, 2);
+	IFC_SET(set_issi_in, si, opcode, MLX5_CMD_OP_SET_ISSI);
+	IFC_SET(set_issi_in, si, current_issi, 1);
+	assert_int_equal(H_CMD(h, fn, si, so), IFC_ST_OK);
+	supply_pages(h, fn, 1);
+	caps_default(h, fn);
+	supply_pages(h, fn, 2);
+	IFC_SET(init_hca_in, ii, opcode, MLX5_CMD_OP_INIT_HCA);
+	assert_int_equal(H_CMD(h, fn, ii, io), IFC_ST_OK);
+}
+
+void h_unboot(struct harness *h, unsigned int fn)
+{
+	IFC_BUF(teardown_hca_in, in) = { 0 };
+	IFC_BUF(teardown_hca_out, out);
+
+	IFC_SET(teardown_hca_in, in, opcode, MLX5_CMD_OP_TEARDOWN_HCA);
+	assert_int_equal(H_CMD(h, fn, in, out), IFC_ST_OK);
+	while (h_take_pages(h, fn, 64))
+		;
+	assert_int_equal(h_disable_hca(h, fn, 0), IFC_ST_OK);
+}
