@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "env.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tap.h"
+#include "vfio.h"
+
+static const char *nth(const char *var, unsigned int i, const char *what)
+{
+	static char buf[8][16];
+	static unsigned int turn;
+	const char *s = getenv(var);
+	unsigned int k = 0;
+
+	for (; s && *s; k++) {
+		size_t n = strcspn(s, " ");
+
+		if (k == i && n > 0 && n < sizeof(buf[0])) {
+			char *out = buf[turn++ % 8];
+
+			memcpy(out, s, n);
+			out[n] = '\0';
+			return out;
+		}
+		s += n + strspn(s + n, " ");
+	}
+	tap_skip("needs %s number %u (%s names %u)", what, i, var, k);
+}
+
+const char *env_vf(unsigned int i)
+{
+	return nth("VFMIG_VFS", i, "VF");
+}
+
+const char *env_vf2(unsigned int i)
+{
+	return nth("VFMIG_VFS2", i, "VF of the second PF");
+}
+
+const char *env_pf(unsigned int i)
+{
+	return nth("VFMIG_PFS", i, "PF");
+}
+
+void env_need_simulator(const char *why)
+{
+	const char *s = getenv("VFMIG_SIMULATOR");
+
+	if (!s || strcmp(s, "1"))
+		tap_skip("needs the simulator: %s", why);
+}
+
+void kmsg_mark(struct kmsg *k)
+{
+	k->fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	CHECK(k->fd >= 0);
+	lseek(k->fd, 0, SEEK_END);
+}
+
+void kmsg_close(struct kmsg *k)
+{
+	close(k->fd);
+	k->fd = -1;
+}
+
+unsigned int kmsg_count(struct kmsg *k, const char *what, char *line, size_t len)
+{
+	/* a copy of the place cannot be had by dup(), so read on and remember */
+	static char *log;
+	static size_t used, cap;
+	static int of = -1;
+	unsigned int count = 0;
+	char rec[8192];
+	ssize_t n;
+
+	if (of != k->fd) {
+		of = k->fd;
+		used = 0;
+	}
+	for (;;) {
+		n = read(k->fd, rec, sizeof(rec) - 1);
+		if (n < 0 && errno == EPIPE)
+			continue;
+		if (n <= 0)
+			break;
+		rec[n] = '\0';
+		rec[strcspn(rec, "\n")] = '\0';
+		n = (ssize_t)strlen(rec) + 1;
+		if (used + (size_t)n > cap) {
+			cap = (used + (size_t)n) * 2;
+			log = realloc(log, cap);
+			CHECK(log);
+		}
+		memcpy(log + used, rec, (size_t)n);
+		used += (size_t)n;
+	}
+	for (size_t off = 0; off < used; off += strlen(log + off) + 1) {
+		if (!strstr(log + off, what))
+			continue;
+		if (!count++ && line)
+			snprintf(line, len, "%s", log + off);
+	}
+	return count;
+}
+
+bool kmsg_wait(struct kmsg *k, const char *what, unsigned int ms)
+{
+	uint64_t start = 0;
+
+	while (!kmsg_count(k, what, NULL, 0))
+		if (!wait_more(&start, ms))
+			return false;
+	return true;
+}

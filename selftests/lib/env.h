@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the machine offers to a test: the functions that setup.sh has made ready, the kernel log, and
+ * what is under it (the simulator or a card).
+ */
+#ifndef SELFTESTS_ENV_H
+#define SELFTESTS_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * BDF of VF @i of the first PF (VFMIG_VFS, a list), of VF @i of the second one (VFMIG_VFS2), of PF @i
+ * (VFMIG_PFS). Skips the test if there is none.
+ */
+const char *env_vf(unsigned int i);
+const char *env_vf2(unsigned int i);
+const char *env_pf(unsigned int i);
+/* Skips the test unless the card is the simulated one. */
+void env_need_simulator(const char *why);
+
+/* A place in the kernel log; lines from then on can be looked at, also several times. */
+struct kmsg {
+	int fd;
+};
+void kmsg_mark(struct kmsg *k);
+/* Number of lines since the mark that hold @what; the first is copied to @line if not NULL. */
+unsigned int kmsg_count(struct kmsg *k, const char *what, char *line, size_t len);
+/* Wait up to @ms for a line that holds @what. */
+bool kmsg_wait(struct kmsg *k, const char *what, unsigned int ms);
+void kmsg_close(struct kmsg *k);
+
+#endif
