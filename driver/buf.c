@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory for images: pages, their mapping for the PF's device, and copying
+ * between them and user space.  Knows nothing of states and sessions.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "vfmig.h"
+
+static struct device *dma_device(struct vfmig_dev *vdev)
+{
+	return vdev->mdev->device;
+}
+
+/**
+ * vfmig_buf_alloc - make a buffer
+ * @npages: pages that the device will fill; zeroed, so that nothing but what
+ *	the device wrote can ever reach user space.  0 for a buffer that grows
+ *	later or carries a head only.
+ *
+ * Context: Process; may sleep.
+ * Return: The buffer with one reference, or ERR_PTR of -ENOMEM, or of -EINTR
+ * if a fatal signal is pending.
+ */
+struct vfmig_buf *vfmig_buf_alloc(u32 npages)
+{
+	struct vfmig_buf *buf = kzalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!buf)
+		return ERR_PTR(-ENOMEM);
+	refcount_set(&buf->refs, 1);
+	INIT_LIST_HEAD(&buf->entry);
+
+	err = vfmig_buf_grow(buf, npages, __GFP_ZERO);
+	if (err) {
+		vfmig_buf_put(buf);
+		return ERR_PTR(err);
+	}
+	return buf;
+}
+
+/**
+ * vfmig_buf_get - take one more reference
+ * @buf: the buffer
+ *
+ * Context: Any.
+ * Return: @buf.
+ */
+struct vfmig_buf *vfmig_buf_get(struct vfmig_buf *buf)
+{
+	refcount_inc(&buf->refs);
+	return buf;
+}
+
+/**
+ * vfmig_buf_put - drop a reference; the last one frees the pages
+ * @buf: the buffer, not mapped if this may be the last reference
+ *
+ * Context: Process; no spinlock held.
+ */
+void vfmig_buf_put(struct vfmig_buf *buf)
+{
+	u32 i;
+
+	if (!refcount_dec_and_test(&buf->refs))
+		return;
+
+	WARN_ON_ONCE(buf->mapped);
+	for (i = 0; i < buf->npages; i++)
+		__free_page(buf->pages[i]);
+	kvfree(buf->pages);
+	kfree(buf);
+}
+
+/**
+ * vfmig_buf_grow - add pages until there are @npages
+ * @buf: the buffer; the caller is the only one who uses its pages
+ * @npages: the number wanted in all
+ * @gfp: __GFP_ZERO or 0
+ *
+ * On failure the buffer keeps what it has got.  An existing mapping does not
+ * cover the new pages until vfmig_buf_map() is called again.
+ *
+ * Context: Process; may sleep.
+ * Return: 0, -ENOMEM, or -EINTR if a fatal signal is pending.
+ */
+int vfmig_buf_grow(struct vfmig_buf *buf, u32 npages, gfp_t gfp)
+{
+	if (npages > buf->max_pages) {
+		struct page **pages = kvcalloc(npages, sizeof(*pages),
+					       GFP_KERNEL_ACCOUNT);
+
+		if (!pages)
+			return -ENOMEM;
+		if (buf->npages)
+			memcpy(pages, buf->pages,
+			       buf->npages * sizeof(*pages));
+		kvfree(buf->pages);
+		buf->pages = pages;
+		buf->max_pages = npages;
+	}
+
+	while (buf->npages < npages) {
+		struct page *page;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		page = alloc_page(GFP_KERNEL_ACCOUNT | gfp);
+		if (!page)
+			return -ENOMEM;
+		buf->pages[buf->npages++] = page;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * vfmig_buf_map - let the firmware reach all pages of a buffer
+ * @vdev: the VF
+ * @buf: the buffer, which has pages; its user has the pages to itself
+ * @pdn: the session's protection domain
+ * @dir: DMA_FROM_DEVICE to save, DMA_TO_DEVICE to load
+ *
+ * Does nothing for a buffer that is mapped whole already, and maps one anew
+ * that has grown.
+ *
+ * Context: Process; state_lock held.  Waits for the firmware.
+ * Return: 0, -ENOMEM, -ENOTCONN while the PF is detached, or the firmware's
+ * errno; the buffer is then not mapped.
+ */
+int vfmig_buf_map(struct vfmig_dev *vdev, struct vfmig_buf *buf, u32 pdn,
+		  enum dma_data_direction dir)
+{
+	struct device *dev = dma_device(vdev);
+	int err;
+
+	lockdep_assert_held(&vdev->state_lock);
+	if (buf->mapped == buf->npages)
+		return 0;
+	vfmig_buf_unmap(vdev, buf);
+
+	err = sg_alloc_table_from_pages_segment(&buf->sgt, buf->pages,
+						buf->npages, 0,
+						vfmig_buf_size(buf),
+						dma_get_max_seg_size(dev),
+						GFP_KERNEL_ACCOUNT);
+	if (err)
+		return err;
+
+	err = dma_map_sgtable(dev, &buf->sgt, dir, 0);
+	if (err)
+		goto free_table;
+
+	err = vfmig_cmd_create_mkey(vdev, pdn, &buf->sgt, buf->npages,
+				    &buf->mkey);
+	if (err)
+		goto unmap_table;
+
+	buf->mapped = buf->npages;
+	buf->dir = dir;
+	return 0;
+
+unmap_table:
+	dma_unmap_sgtable(dev, &buf->sgt, dir, 0);
+free_table:
+	sg_free_table(&buf->sgt);
+	return err;
+}
+
+/**
+ * vfmig_buf_unmap - take a buffer's pages away from the firmware
+ * @vdev: the VF, not detached if the buffer is mapped
+ * @buf: the buffer, mapped or not
+ *
+ * Context: Process; state_lock held.  Waits for the firmware.
+ */
+void vfmig_buf_unmap(struct vfmig_dev *vdev, struct vfmig_buf *buf)
+{
+	lockdep_assert_held(&vdev->state_lock);
+	if (!buf->mapped)
+		return;
+
+	vfmig_cmd_destroy_mkey(vdev, buf->mkey);
+	dma_unmap_sgtable(dma_device(vdev), &buf->sgt, buf->dir, 0);
+	sg_free_table(&buf->sgt);
+	buf->mapped = 0;
+}
+
+/**
+ * vfmig_buf_to_cpu - the device is done with a mapped buffer
+ * @vdev: the VF
+ * @buf: the buffer, mapped
+ *
+ * Context: Any; the mapping must not go away meanwhile.
+ */
+void vfmig_buf_to_cpu(struct vfmig_dev *vdev, struct vfmig_buf *buf)
+{
+	dma_sync_sgtable_for_cpu(dma_device(vdev), &buf->sgt, buf->dir);
+}
+
+/**
+ * vfmig_buf_to_device - the CPU is done with a mapped buffer
+ * @vdev: the VF
+ * @buf: the buffer, mapped
+ *
+ * Context: Any; the mapping must not go away meanwhile.
+ */
+void vfmig_buf_to_device(struct vfmig_dev *vdev, struct vfmig_buf *buf)
+{
+	dma_sync_sgtable_for_device(dma_device(vdev), &buf->sgt, buf->dir);
+}
+
+/**
+ * vfmig_buf_read - copy a piece of a buffer's record out
+ * @buf: the buffer
+ * @pos: where in the record; the head comes first, then the image
+ * @to: where to
+ *
+ * Context: Process; may fault.
+ * Return: Bytes copied; fewer than there are and fit means a fault, and @to
+ * stands behind the last byte copied.
+ */
+size_t vfmig_buf_read(struct vfmig_buf *buf, u64 pos, struct iov_iter *to)
+{
+	size_t done = 0;
+
+	if (pos < buf->head_len) {
+		size_t n = min_t(size_t, buf->head_len - pos,
+				 iov_iter_count(to));
+
+		done = copy_to_iter(buf->head + pos, n, to);
+		if (done < n)
+			return done;
+		pos += done;
+	}
+
+	pos -= buf->head_len;
+	while (pos < buf->len && iov_iter_count(to)) {
+		size_t n = min_t(u64, buf->len - pos,
+				 PAGE_SIZE - offset_in_page(pos));
+		size_t copied;
+
+		n = min(n, iov_iter_count(to));
+		copied = copy_page_to_iter(buf->pages[pos >> PAGE_SHIFT],
+					   offset_in_page(pos), n, to);
+		done += copied;
+		pos += copied;
+		if (copied < n)
+			break;
+		cond_resched();
+	}
+	return done;
+}
+
+/**
+ * vfmig_buf_write - copy a piece of an image in
+ * @buf: the buffer, with pages for all of it
+ * @pos: where in the image
+ * @len: how many bytes
+ * @from: where from
+ *
+ * Context: Process; may fault.
+ * Return: Bytes copied; fewer than @len means a fault, and @from stands behind
+ * the last byte copied.
+ */
+size_t vfmig_buf_write(struct vfmig_buf *buf, u64 pos, size_t len,
+		       struct iov_iter *from)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		size_t n = min_t(size_t, len - done,
+				 PAGE_SIZE - offset_in_page(pos));
+		size_t copied;
+
+		copied = copy_page_from_iter(buf->pages[pos >> PAGE_SHIFT],
+					     offset_in_page(pos), n, from);
+		done += copied;
+		pos += copied;
+		if (copied < n)
+			break;
+		cond_resched();
+	}
+	return done;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Differences between the kernels this driver is built for, and nowhere else.
+ * Built and tested: 6.12 (Debian 13) and 7.3.
+ */
+#ifndef VFMIG_COMPAT_H
+#define VFMIG_COMPAT_H
+
+#include <linux/build_bug.h>
+#include <linux/version.h>
+#include <linux/vfio_pci_core.h>
+#include <linux/mlx5/device.h>
+#include <linux/mlx5/mlx5_ifc.h>
+
+/* VFIO device operations that came after 6.12. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define VFMIG_VFIO_OPS_TOKEN \
+	.match_token_uuid = vfio_pci_core_match_token_uuid,
+#else
+#define VFMIG_VFIO_OPS_TOKEN
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#define VFMIG_VFIO_OPS_REGION \
+	.get_region_info_caps = vfio_pci_ioctl_get_region_info,
+#else
+#define VFMIG_VFIO_OPS_REGION
+#endif
+
+/*
+ * QUERY_VHCA_MIGRATION_STATE's migration_state: four bits that older layouts
+ * call reserved.  Read by their place, which the newer layout confirms.
+ */
+#define VFMIG_MIGRATION_STATE_DW	3
+#define VFMIG_MIGRATION_STATE_SHIFT	28
+#define VFMIG_MIGRATION_STATE_MASK	0xf
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
+static_assert(__mlx5_dw_off(query_vhca_migration_state_out, migration_state) ==
+	      VFMIG_MIGRATION_STATE_DW);
+static_assert(__mlx5_dw_bit_off(query_vhca_migration_state_out,
+				migration_state) ==
+	      VFMIG_MIGRATION_STATE_SHIFT);
+static_assert(__mlx5_mask(query_vhca_migration_state_out, migration_state) ==
+	      VFMIG_MIGRATION_STATE_MASK);
+#endif
+
+static inline u8 vfmig_get_migration_state(const __be32 *out)
+{
+	return (be32_to_cpu(out[VFMIG_MIGRATION_STATE_DW]) >>
+		VFMIG_MIGRATION_STATE_SHIFT) & VFMIG_MIGRATION_STATE_MASK;
+}
+
+#endif /* VFMIG_COMPAT_H */

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The resuming fd: takes a stream apart and loads its images.
+ *
+ * What arrives is parsed at once, wherever write() has cut it.  An image is
+ * gathered in pages that are allocated as its bytes come, not as its head
+ * promises, and loaded when its last byte is there, within the same write().
+ * Records that nobody knows and nobody needs are skipped without being stored.
+ *
+ * A writer holds write_lock, and state_lock besides only for the LOAD itself.
+ * The session may therefore end between any two steps of a write(); the pages
+ * stay until the file is released, the mapping goes with the session.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "vfmig.h"
+#include "trace.h"
+
+/* Memory that a hint alone may cause to be allocated. */
+#define RESUME_MAX_HINT		SZ_64M
+/* Largest step between two looks at what has really arrived. */
+#define RESUME_STEP		SZ_1M
+
+/*
+ * A resuming session.  The file owns this struct, as in save.c.
+ */
+struct vfmig_resume {
+	struct vfmig_dev *vdev;
+	struct file *filp;
+	bool alive;			/* written under state_lock */
+	u32 pdn;			/* state_lock */
+	bool has_pd;			/* state_lock */
+
+	struct mutex write_lock;	/* what follows */
+	struct vfmig_parser parser;
+	struct vfmig_buf *buf;		/* its mapping: state_lock */
+	int err;			/* why nothing more is taken, or 0 */
+};
+
+/* Pairs with the WRITE_ONCE() of vfmig_resume_end(). */
+static bool resume_is_alive(struct vfmig_resume *res)
+{
+	return READ_ONCE(res->alive) && !vfmig_reset_is_pending(res->vdev);
+}
+
+/* Take bytes of a head or a hint. */
+static ssize_t resume_take_small(struct vfmig_resume *res,
+				 struct iov_iter *from)
+{
+	struct vfmig_parser *p = &res->parser;
+	u8 tmp[VFMIG_STREAM_HEAD_SIZE];
+	size_t len = min_t(u64, vfmig_parser_room(p), iov_iter_count(from));
+	size_t n = copy_from_iter(tmp, len, from);
+	bool head = p->want == VFMIG_WANT_HEAD;
+	int err;
+
+	if (!n)
+		return -EFAULT;
+	err = vfmig_parser_put(p, tmp, n);
+	if (err) {
+		dev_err_ratelimited(vfmig_device(res->vdev),
+				    "stream refused: %s (tag 0x%x, size %llu)\n",
+				    vfmig_parser_why(p), p->tag, p->size);
+		res->err = err;
+		return err;
+	}
+	/* One line for each head that is complete. */
+	if (head && !p->have)
+		trace_vfmig_record(res->vdev, false, p->tag, p->size);
+	return n;
+}
+
+/* Take bytes of an image. */
+static ssize_t resume_take_image(struct vfmig_resume *res,
+				 struct iov_iter *from)
+{
+	struct vfmig_parser *p = &res->parser;
+	struct vfmig_buf *buf = res->buf;
+	u64 pos = p->size - p->left;
+	size_t len = min3(p->left, (u64)iov_iter_count(from), (u64)RESUME_STEP);
+	size_t n;
+	int err;
+
+	if (pos + len > vfmig_buf_size(buf)) {
+		/* Double what there is, or follow the hint, up to the record. */
+		u64 want = max(pos + len, 2 * vfmig_buf_size(buf));
+
+		want = max_t(u64, want, min_t(u64, p->hint, RESUME_MAX_HINT));
+		want = min(want, p->size);
+		err = vfmig_buf_grow(buf, DIV_ROUND_UP(want, PAGE_SIZE), 0);
+		if (err)
+			return err;
+	}
+
+	n = vfmig_buf_write(buf, pos, len, from);
+	vfmig_parser_advance(p, n);
+	return n ?: -EFAULT;
+}
+
+static int resume_load(struct vfmig_resume *res)
+{
+	struct vfmig_dev *vdev = res->vdev;
+	struct vfmig_parser *p = &res->parser;
+	struct vfmig_buf *buf = res->buf;
+	int err;
+
+	guard(vfmig_state)(vdev);
+	if (!res->alive)
+		return -ENODEV;
+
+	err = vfmig_buf_map(vdev, buf, res->pdn, DMA_TO_DEVICE);
+	if (!err) {
+		vfmig_buf_to_device(vdev, buf);
+		err = vfmig_cmd_load_vhca_state(vdev, buf->mkey, p->size);
+		vfmig_buf_to_cpu(vdev, buf);
+	}
+	if (err) {
+		res->err = err;
+		return err;
+	}
+	vfmig_parser_loaded(p);
+	return 0;
+}
+
+/*
+ * One step: as many bytes as one state of the parser takes.  Returns how many
+ * that were.
+ */
+static ssize_t resume_step(struct vfmig_resume *res, struct iov_iter *from)
+{
+	struct vfmig_parser *p = &res->parser;
+	size_t len;
+
+	switch (p->want) {
+	case VFMIG_WANT_HEAD:
+	case VFMIG_WANT_HINT:
+		return resume_take_small(res, from);
+	case VFMIG_WANT_SKIP:
+		len = min_t(u64, p->left, iov_iter_count(from));
+		iov_iter_advance(from, len);
+		vfmig_parser_advance(p, len);
+		return len;
+	case VFMIG_WANT_IMAGE:
+		return resume_take_image(res, from);
+	case VFMIG_WANT_LOAD:
+		return resume_load(res);
+	case VFMIG_WANT_NOTHING:
+		break;
+	}
+	return -ENODEV;
+}
+
+static ssize_t vfmig_resume_write_iter(struct kiocb *iocb,
+				       struct iov_iter *from)
+{
+	struct vfmig_resume *res = iocb->ki_filp->private_data;
+	ssize_t done = 0;
+	ssize_t n = 0;
+
+	if (mutex_lock_interruptible(&res->write_lock))
+		return -ERESTARTSYS;
+
+	/* A complete image is loaded even if no byte follows it. */
+	while (iov_iter_count(from) || res->parser.want == VFMIG_WANT_LOAD) {
+		if (res->err || !resume_is_alive(res)) {
+			n = -ENODEV;
+			break;
+		}
+		n = resume_step(res, from);
+		if (n < 0)
+			break;
+		done += n;
+		n = 0;
+	}
+
+	/*
+	 * What makes the stream useless is reported at once.  Anything else,
+	 * -EFAULT or no memory, comes up again if it is still there when the
+	 * user goes on behind the bytes that have been taken.
+	 */
+	if (res->err || !done)
+		done = n;
+	mutex_unlock(&res->write_lock);
+	return done;
+}
+
+static int vfmig_resume_release(struct inode *inode, struct file *filp)
+{
+	struct vfmig_resume *res = filp->private_data;
+
+	if (res->buf)
+		vfmig_buf_put(res->buf);
+	mutex_destroy(&res->write_lock);
+	vfio_put_device(&res->vdev->core.vdev);
+	kfree(res);
+	return 0;
+}
+
+static const struct file_operations vfmig_resume_fops = {
+	.owner = THIS_MODULE,
+	.write_iter = vfmig_resume_write_iter,
+	.release = vfmig_resume_release,
+};
+
+/**
+ * vfmig_resume_open - start a resuming session
+ * @vdev: the VF, suspended, with no resuming session
+ *
+ * Context: Process; state_lock held.  Waits for the firmware.
+ * Return: The file to give to the user, or ERR_PTR: -ENOMEM, -ENOTCONN while
+ * the PF is detached, or the firmware's errno.  No session exists then.
+ */
+struct file *vfmig_resume_open(struct vfmig_dev *vdev)
+{
+	struct vfmig_resume *res;
+	struct file *filp;
+	int err;
+
+	lockdep_assert_held(&vdev->state_lock);
+	res = kzalloc(sizeof(*res), GFP_KERNEL_ACCOUNT);
+	if (!res)
+		return ERR_PTR(-ENOMEM);
+	res->vdev = vdev;
+	res->alive = true;
+	mutex_init(&res->write_lock);
+	vfmig_parser_init(&res->parser);
+
+	filp = anon_inode_getfile("[mlx5_vfmig-resume]", &vfmig_resume_fops,
+				  res, O_WRONLY);
+	if (IS_ERR(filp)) {
+		kfree(res);
+		return filp;
+	}
+	stream_open(filp->f_inode, filp);
+	get_device(&vdev->core.vdev.device);	/* put by release() */
+	res->filp = get_file(filp);		/* put by vfmig_resume_end() */
+	vdev->resume = res;
+
+	res->buf = vfmig_buf_alloc(0);
+	if (IS_ERR(res->buf)) {
+		err = PTR_ERR(res->buf);
+		res->buf = NULL;
+		goto end;
+	}
+	err = vfmig_cmd_alloc_pd(vdev, &res->pdn);
+	if (err)
+		goto end;
+	res->has_pd = true;
+	return filp;
+
+end:
+	vfmig_resume_end(vdev);
+	fput(filp);
+	return ERR_PTR(err);
+}
+
+/**
+ * vfmig_resume_finish - end the resuming session if its stream was complete
+ * @vdev: the VF, in RESUMING
+ *
+ * On failure the session goes on: bytes that are missing may still be written.
+ * What is refused for good can be left by a reset only.
+ *
+ * Context: Process; state_lock held.  Waits for the firmware.
+ * Return: 0; the error with which write() has refused the stream or the
+ * firmware an image; -EBADMSG if the stream is cut inside a record; -ENODATA
+ * if it held no device data; -EBUSY while a write() is going on; -ENOTCONN or
+ * -ENODEV if a detach of the PF has ended the session.
+ */
+int vfmig_resume_finish(struct vfmig_dev *vdev)
+{
+	struct vfmig_resume *res = vdev->resume;
+	const char *why;
+	int err;
+
+	lockdep_assert_held(&vdev->state_lock);
+	if (!res)
+		return vdev->detached ? -ENOTCONN : -ENODEV;
+
+	/* Tried only: a writer holds it when it waits for state_lock. */
+	if (!mutex_trylock(&res->write_lock))
+		return -EBUSY;
+	err = res->err ?: vfmig_parser_verdict(&res->parser);
+	why = res->err && !res->parser.err ? "an image could not be loaded" :
+	      vfmig_parser_why(&res->parser);
+	mutex_unlock(&res->write_lock);
+
+	if (err) {
+		dev_err_ratelimited(vfmig_device(vdev),
+				    "RESUMING->STOP refused: %s (%pe)\n", why,
+				    ERR_PTR(err));
+		return err;
+	}
+	vfmig_resume_end(vdev);
+	return 0;
+}
+
+/**
+ * vfmig_resume_end - end the resuming session, if there is one
+ * @vdev: the VF, not yet detached
+ *
+ * Does not fail and does not wait for writers.
+ *
+ * Context: Process; state_lock held.  Waits for the firmware.
+ */
+void vfmig_resume_end(struct vfmig_dev *vdev)
+{
+	struct vfmig_resume *res = vdev->resume;
+
+	lockdep_assert_held(&vdev->state_lock);
+	if (!res)
+		return;
+
+	/* Pairs with the READ_ONCE() of resume_is_alive(). */
+	WRITE_ONCE(res->alive, false);
+	if (res->buf)
+		vfmig_buf_unmap(vdev, res->buf);
+	if (res->has_pd)
+		vfmig_cmd_dealloc_pd(vdev, res->pdn);
+
+	vdev->resume = NULL;
+	fput(res->filp);
+}

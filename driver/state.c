@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The migration state machine: which arcs there are, and the one function that
+ * moves along them.
+ *
+ * DOC: arcs
+ *
+ *	             stop initiator                stop responder
+ *	  RUNNING <-----------------> RUNNING_P2P <---------------> STOP
+ *	             start initiator               start responder   ^^
+ *	                                                             ||
+ *	                            open / end a saving session      ||
+ *	                STOP_COPY <----------------------------------+|
+ *	                            open / finish a resuming session  |
+ *	                RESUMING  <-----------------------------------+
+ *
+ * Longer ways are put together by vfio_mig_get_next_state().  With the module
+ * parameter p2p off, RUNNING and STOP are joined directly.
+ *
+ * A request that fails on its way down is taken back as far as it can be: a VF
+ * that ran before a failed request for STOP_COPY runs on after it.  On its way
+ * up a request stays where it failed, and the user may try again.
+ *
+ * Two things come from outside.  A reset ends every session and leads to
+ * RUNNING from everywhere; see vfmig.h for how it gets here.  A detach of the
+ * PF ends every session, keeps the state, and has every arc that needs the
+ * firmware refused with -ENOTCONN until the PF is back.
+ */
+#include <linux/ktime.h>
+
+#include "vfmig.h"
+#include "trace.h"
+
+#define STATE(name)	VFIO_DEVICE_STATE_##name
+
+static int stop_side(struct vfmig_dev *vdev, enum vfmig_side side)
+{
+	int err = vfmig_cmd_suspend_vhca(vdev, side);
+
+	if (!err)
+		vdev->stopped |= BIT(side);
+	return err;
+}
+
+static int start_side(struct vfmig_dev *vdev, enum vfmig_side side)
+{
+	int err;
+
+	err = vfmig_cmd_resume_vhca(vdev, side, vdev->maybe_running ?
+				    VFMIG_RESUME_MAYBE_DONE :
+				    VFMIG_RESUME_STRICT);
+	if (err)
+		return err;
+	vdev->stopped &= ~BIT(side);
+	if (!vdev->stopped)
+		vdev->maybe_running = false;
+	return 0;
+}
+
+static int arc_stop_initiator(struct vfmig_dev *vdev, struct file **filp)
+{
+	return stop_side(vdev, VFMIG_INITIATOR);
+}
+
+static int arc_start_initiator(struct vfmig_dev *vdev, struct file **filp)
+{
+	return start_side(vdev, VFMIG_INITIATOR);
+}
+
+static int arc_stop_responder(struct vfmig_dev *vdev, struct file **filp)
+{
+	return stop_side(vdev, VFMIG_RESPONDER);
+}
+
+static int arc_start_responder(struct vfmig_dev *vdev, struct file **filp)
+{
+	return start_side(vdev, VFMIG_RESPONDER);
+}
+
+static int arc_stop_both(struct vfmig_dev *vdev, struct file **filp)
+{
+	int err = stop_side(vdev, VFMIG_INITIATOR);
+
+	if (err)
+		return err;
+	err = stop_side(vdev, VFMIG_RESPONDER);
+	if (err)
+		start_side(vdev, VFMIG_INITIATOR);
+	return err;
+}
+
+static int arc_start_both(struct vfmig_dev *vdev, struct file **filp)
+{
+	int err = start_side(vdev, VFMIG_RESPONDER);
+
+	if (err)
+		return err;
+	err = start_side(vdev, VFMIG_INITIATOR);
+	if (err)
+		stop_side(vdev, VFMIG_RESPONDER);
+	return err;
+}
+
+static int arc_save_open(struct vfmig_dev *vdev, struct file **filp)
+{
+	struct file *file = vfmig_save_open(vdev);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	*filp = file;
+	return 0;
+}
+
+static int arc_save_end(struct vfmig_dev *vdev, struct file **filp)
+{
+	vfmig_save_end(vdev);
+	return 0;
+}
+
+static int arc_resume_open(struct vfmig_dev *vdev, struct file **filp)
+{
+	struct file *file = vfmig_resume_open(vdev);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	*filp = file;
+	return 0;
+}
+
+static int arc_resume_finish(struct vfmig_dev *vdev, struct file **filp)
+{
+	return vfmig_resume_finish(vdev);
+}
+
+typedef int (*vfmig_arc_fn)(struct vfmig_dev *vdev, struct file **filp);
+
+/* @go either happens whole or fails without effect; @undo takes it back. */
+struct vfmig_arc {
+	enum vfio_device_mig_state from;
+	enum vfio_device_mig_state to;
+	vfmig_arc_fn go;
+	vfmig_arc_fn undo;
+};
+
+static const struct vfmig_arc vfmig_arcs[] = {
+	{ STATE(RUNNING), STATE(RUNNING_P2P),
+	  arc_stop_initiator, arc_start_initiator },
+	{ STATE(RUNNING_P2P), STATE(STOP),
+	  arc_stop_responder, arc_start_responder },
+	{ STATE(STOP), STATE(RUNNING_P2P), arc_start_responder },
+	{ STATE(RUNNING_P2P), STATE(RUNNING), arc_start_initiator },
+
+	{ STATE(STOP), STATE(STOP_COPY), arc_save_open },
+	{ STATE(STOP_COPY), STATE(STOP), arc_save_end },
+
+	{ STATE(STOP), STATE(RESUMING), arc_resume_open },
+	{ STATE(RESUMING), STATE(STOP), arc_resume_finish },
+
+	/* without P2P */
+	{ STATE(RUNNING), STATE(STOP), arc_stop_both, arc_start_both },
+	{ STATE(STOP), STATE(RUNNING), arc_start_both },
+};
+
+static const struct vfmig_arc *find_arc(enum vfio_device_mig_state from,
+					enum vfio_device_mig_state to)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vfmig_arcs); i++)
+		if (vfmig_arcs[i].from == from && vfmig_arcs[i].to == to)
+			return &vfmig_arcs[i];
+	return NULL;
+}
+
+/* Walk one arc, in its own direction or back. */
+static int walk_arc(struct vfmig_dev *vdev, const struct vfmig_arc *arc,
+		    bool undo, struct file **filp)
+{
+	ktime_t start = ktime_get();
+	int err;
+
+	lockdep_assert_held(&vdev->state_lock);
+	/* What the reset has undone must not be done again behind its back. */
+	if (vfmig_reset_is_pending(vdev))
+		return -ECANCELED;
+
+	err = (undo ? arc->undo : arc->go)(vdev, filp);
+	if (!err)
+		vdev->mig_state = undo ? arc->from : arc->to;
+	trace_vfmig_arc(vdev, undo ? arc->to : arc->from,
+			undo ? arc->from : arc->to, undo, err,
+			ktime_to_ns(ktime_sub(ktime_get(), start)));
+	return err;
+}
+
+/* No combination takes more arcs than there are states. */
+#define VFMIG_MAX_PATH	VFIO_DEVICE_STATE_PRE_COPY_P2P
+
+static struct file *vfmig_set_state(struct vfio_device *core_vdev,
+				    enum vfio_device_mig_state to)
+{
+	struct vfmig_dev *vdev = vfmig_from_vfio(core_vdev);
+	const struct vfmig_arc *path[VFMIG_MAX_PATH];
+	struct file *filp = NULL;
+	unsigned int n = 0;
+	int err = 0;
+
+	guard(vfmig_state)(vdev);
+	while (vdev->mig_state != to) {
+		enum vfio_device_mig_state next;
+		const struct vfmig_arc *arc;
+
+		err = vfio_mig_get_next_state(core_vdev, vdev->mig_state, to,
+					      &next);
+		if (err)
+			break;
+		arc = find_arc(vdev->mig_state, next);
+		if (WARN_ON_ONCE(!arc || filp || n == ARRAY_SIZE(path))) {
+			err = -EINVAL;
+			break;
+		}
+		err = walk_arc(vdev, arc, false, &filp);
+		if (err)
+			break;
+		path[n++] = arc;
+	}
+	if (!err)
+		return filp;
+
+	while (n && path[n - 1]->undo && !walk_arc(vdev, path[n - 1], true, NULL))
+		n--;
+	if (filp)
+		fput(filp);
+	return ERR_PTR(err);
+}
+
+static int vfmig_get_state(struct vfio_device *core_vdev,
+			   enum vfio_device_mig_state *state)
+{
+	struct vfmig_dev *vdev = vfmig_from_vfio(core_vdev);
+
+	guard(vfmig_state)(vdev);
+	*state = vdev->mig_state;
+	return 0;
+}
+
+static int vfmig_get_data_size(struct vfio_device *core_vdev,
+			       unsigned long *stop_copy_length)
+{
+	struct vfmig_dev *vdev = vfmig_from_vfio(core_vdev);
+	struct vfmig_query query;
+	int err;
+
+	guard(vfmig_state)(vdev);
+	err = vfmig_cmd_query_vhca_migration_state(vdev, &query);
+	if (err)
+		return err;
+	*stop_copy_length = query.remaining;
+	return 0;
+}
+
+const struct vfio_migration_ops vfmig_mig_ops = {
+	.migration_set_state = vfmig_set_state,
+	.migration_get_state = vfmig_get_state,
+	.migration_get_data_size = vfmig_get_data_size,
+};
+
+static void end_sessions(struct vfmig_dev *vdev)
+{
+	vfmig_resume_end(vdev);
+	vfmig_save_end(vdev);
+}
+
+/* Start whatever may be stopped, and do not mind if it is not. */
+static void start_quietly(struct vfmig_dev *vdev)
+{
+	if (vdev->stopped & BIT(VFMIG_RESPONDER))
+		vfmig_cmd_resume_vhca(vdev, VFMIG_RESPONDER,
+				      VFMIG_RESUME_MAYBE_DONE);
+	if (vdev->stopped & BIT(VFMIG_INITIATOR))
+		vfmig_cmd_resume_vhca(vdev, VFMIG_INITIATOR,
+				      VFMIG_RESUME_MAYBE_DONE);
+	vdev->stopped = 0;
+}
+
+/*
+ * Consume the mark of a reset, if there is one.  @raced says that state_lock
+ * was held when it came: a command sent meanwhile may have stopped the VF once
+ * more, after the reset had started it.
+ */
+static void consume_reset(struct vfmig_dev *vdev, bool raced)
+{
+	lockdep_assert_held(&vdev->state_lock);
+	if (!atomic_read(&vdev->reset_pending))
+		return;
+
+	trace_vfmig_reset(vdev, vdev->mig_state);
+	vdev->mig_state = VFIO_DEVICE_STATE_RUNNING;
+	end_sessions(vdev);
+	if (raced)
+		start_quietly(vdev);
+	vdev->stopped = 0;
+	vdev->maybe_running = false;
+	/*
+	 * Last, because read() and write() go by the mark until the sessions
+	 * are dead.  A reset that came since finds its work done.
+	 */
+	atomic_set(&vdev->reset_pending, 0);
+}
+
+/**
+ * vfmig_state_lock - take state_lock; use the guard instead
+ * @vdev: the VF
+ *
+ * A reset that has come before is dealt with first, so the holder never sees a
+ * state or a session from before it.
+ *
+ * Context: Process; no lock of this driver held but write_lock.
+ */
+void vfmig_state_lock(struct vfmig_dev *vdev)
+{
+	mutex_lock(&vdev->state_lock);
+	consume_reset(vdev, false);
+}
+
+/**
+ * vfmig_state_unlock - release state_lock; use the guard instead
+ * @vdev: the VF
+ *
+ * A reset that came while the lock was held is dealt with before.  One that
+ * comes right now finds the work item queued by vfmig_state_reset().
+ *
+ * Context: Process; state_lock held.
+ */
+void vfmig_state_unlock(struct vfmig_dev *vdev)
+{
+	consume_reset(vdev, true);
+	mutex_unlock(&vdev->state_lock);
+}
+
+/**
+ * vfmig_state_reset - the VF has been reset
+ * @vdev: the VF
+ *
+ * Only leaves a mark and sees to it that somebody finds it soon.
+ *
+ * Context: Any; VFIO holds locks under which state_lock may not be taken.
+ */
+void vfmig_state_reset(struct vfmig_dev *vdev)
+{
+	atomic_set(&vdev->reset_pending, 1);
+	queue_work(vdev->wq, &vdev->work);
+}
+
+/**
+ * vfmig_state_work - what has to be done under state_lock by nobody's request
+ * @work: vfmig_dev::work
+ *
+ * Context: Workqueue.
+ */
+void vfmig_state_work(struct work_struct *work)
+{
+	struct vfmig_dev *vdev = container_of(work, struct vfmig_dev, work);
+
+	guard(vfmig_state)(vdev);
+	vfmig_save_next(vdev);
+}
+
+/**
+ * vfmig_state_open - the device has been opened, and reset with it
+ * @vdev: the VF
+ *
+ * Context: Process.
+ */
+void vfmig_state_open(struct vfmig_dev *vdev)
+{
+	guard(vfmig_state)(vdev);
+	/* Nothing is stopped here unless the function cannot be reset. */
+	start_quietly(vdev);
+	vdev->mig_state = VFIO_DEVICE_STATE_RUNNING;
+}
+
+/**
+ * vfmig_state_close - the device is being closed
+ * @vdev: the VF
+ *
+ * The state stays; the reset that goes with closing and opening changes it.
+ *
+ * Context: Process.  Waits for the firmware.
+ */
+void vfmig_state_close(struct vfmig_dev *vdev)
+{
+	guard(vfmig_state)(vdev);
+	end_sessions(vdev);
+}
+
+/**
+ * vfmig_state_attach - the PF is about to enable the VF
+ * @vdev: the VF
+ *
+ * Context: Process.
+ */
+void vfmig_state_attach(struct vfmig_dev *vdev)
+{
+	guard(vfmig_state)(vdev);
+	vdev->detached = false;
+}
+
+/**
+ * vfmig_state_detach - the PF is about to disable the VF
+ * @vdev: the VF
+ *
+ * Nothing of ours uses the PF once this returns.
+ *
+ * Context: Process.  Waits for the firmware.
+ */
+void vfmig_state_detach(struct vfmig_dev *vdev)
+{
+	guard(vfmig_state)(vdev);
+	end_sessions(vdev);
+	vdev->detached = true;
+	vdev->maybe_running = vdev->stopped;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * mlx5_vfmig: what the files of the driver share.
+ *
+ * Locks, outermost first:
+ *
+ *  vfmig_resume::write_lock (mutex) - the parser and the pages of the image
+ *	buffer; the writers' turn.  Taken by write(), and tried, never waited
+ *	for, by RESUMING -> STOP.
+ *  vfmig_save::read_lock (mutex) - the place in the first record; the readers'
+ *	turn.  Taken by read() only.
+ *  vfmig_dev::state_lock (mutex) - the migration state, both sessions'
+ *	lifetime, everything that talks to the firmware, DMA mappings.  Taken
+ *	through the guard "vfmig_state" only.
+ *  vfmig_save::queue_lock (spinlock, irqs off) - a saving session's lists and
+ *	state.  Also taken by the SAVE callback.
+ *
+ * User memory is touched under write_lock and read_lock only, and nothing that
+ * ends a session waits for these two.  So a user whose page fault never ends
+ * holds up nothing but an fd of its own; the PF can always be detached.
+ *
+ * A function level reset ends every session and makes the state RUNNING.
+ * reset_done() comes with VFIO's memory_lock held, under which no lock of ours
+ * may be waited for.  It leaves a mark, vfmig_dev::reset_pending, that the
+ * guard consumes whenever state_lock is taken and before it is released;
+ * read(), write() and poll() look at the mark too.  Hence nobody can observe a
+ * session or a state from before the reset once the reset has returned.
+ */
+#ifndef VFMIG_H
+#define VFMIG_H
+
+#include <linux/atomic.h>
+#include <linux/cleanup.h>
+#include <linux/fs.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/refcount.h>
+#include <linux/scatterlist.h>
+#include <linux/spinlock.h>
+#include <linux/vfio_pci_core.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/mlx5/driver.h>
+
+#include "compat.h"
+#include "stream.h"
+
+struct iov_iter;
+struct vfmig_save;
+struct vfmig_resume;
+
+/*
+ * One VF.  Fields up to @wq are set before the device is registered and do not
+ * change; the rest is guarded by @state_lock if nothing else is said.
+ */
+struct vfmig_dev {
+	struct vfio_pci_core_device core;	/* first: the core frees it */
+	struct mlx5_core_dev *mdev;		/* the PF, which outlives us */
+	int vf_id;
+	u16 vhca_id;
+	bool migratable;
+	bool chunk_mode;		/* firmware saves in several images */
+	struct notifier_block nb;
+	struct workqueue_struct *wq;
+
+	struct work_struct work;	/* pending reset, next SAVE */
+	atomic_t reset_pending;
+	struct mutex state_lock;	/* see the top of this file */
+	enum vfio_device_mig_state mig_state;
+	unsigned long stopped;		/* BIT(enum vfmig_side): suspended */
+	bool detached;			/* the PF has taken the VF away */
+	/*
+	 * The PF has disabled and enabled the VF since the last reset, so the
+	 * firmware may have forgotten that the VF was suspended.
+	 */
+	bool maybe_running;
+	struct vfmig_save *save;
+	struct vfmig_resume *resume;
+};
+
+static inline struct vfmig_dev *vfmig_from_vfio(struct vfio_device *vdev)
+{
+	return container_of(vdev, struct vfmig_dev, core.vdev);
+}
+
+static inline struct device *vfmig_device(struct vfmig_dev *vdev)
+{
+	return &vdev->core.pdev->dev;
+}
+
+static inline bool vfmig_reset_is_pending(struct vfmig_dev *vdev)
+{
+	return atomic_read(&vdev->reset_pending);
+}
+
+/* state.c */
+void vfmig_state_lock(struct vfmig_dev *vdev);
+void vfmig_state_unlock(struct vfmig_dev *vdev);
+DEFINE_GUARD(vfmig_state, struct vfmig_dev *, vfmig_state_lock(_T),
+	     vfmig_state_unlock(_T))
+
+void vfmig_state_open(struct vfmig_dev *vdev);
+void vfmig_state_close(struct vfmig_dev *vdev);
+void vfmig_state_attach(struct vfmig_dev *vdev);
+void vfmig_state_detach(struct vfmig_dev *vdev);
+void vfmig_state_reset(struct vfmig_dev *vdev);
+void vfmig_state_work(struct work_struct *work);
+extern const struct vfio_migration_ops vfmig_mig_ops;
+
+/* fwcmd.c */
+enum vfmig_side {
+	VFMIG_INITIATOR,
+	VFMIG_RESPONDER,
+};
+
+/* How to take a refusal of RESUME_VHCA. */
+enum vfmig_resume_how {
+	VFMIG_RESUME_STRICT,		/* every refusal is an error */
+	VFMIG_RESUME_MAYBE_DONE,	/* "not suspended" is a success */
+};
+
+/* Answer of QUERY_VHCA_MIGRATION_STATE. */
+struct vfmig_query {
+	u32 required;		/* bytes for the next SAVE */
+	u64 remaining;		/* bytes of state in all */
+	u8 migration_state;	/* 0 from firmware that does not tell */
+};
+
+/* Answer of SAVE_VHCA_STATE. */
+struct vfmig_save_result {
+	int err;
+	u32 image_size;
+	u32 next_size;		/* for the next SAVE; 0: this was the last */
+};
+
+/* One SAVE_VHCA_STATE in flight; belongs to the firmware until @done runs. */
+struct vfmig_save_cmd {
+	struct mlx5_async_work work;
+	struct vfmig_dev *vdev;
+	void (*done)(struct vfmig_save_cmd *cmd,
+		     const struct vfmig_save_result *res);
+	ktime_t start;
+	u32 out[MLX5_ST_SZ_DW(save_vhca_state_out)];
+};
+
+enum vfmig_save_kind {
+	VFMIG_SAVE_FULL,	/* from the start */
+	VFMIG_SAVE_NEXT,	/* continue a full one, in chunk mode */
+};
+
+int vfmig_cmd_query_migratable(struct vfmig_dev *vdev, bool *migratable,
+			       u32 *status);
+int vfmig_cmd_query_vhca_id(struct vfmig_dev *vdev, u16 *vhca_id, u32 *status);
+int vfmig_cmd_suspend_vhca(struct vfmig_dev *vdev, enum vfmig_side side);
+int vfmig_cmd_resume_vhca(struct vfmig_dev *vdev, enum vfmig_side side,
+			  enum vfmig_resume_how how);
+int vfmig_cmd_query_vhca_migration_state(struct vfmig_dev *vdev,
+					 struct vfmig_query *query);
+int vfmig_cmd_save_vhca_state(struct vfmig_dev *vdev,
+			      struct mlx5_async_ctx *ctx,
+			      struct vfmig_save_cmd *cmd,
+			      enum vfmig_save_kind kind, u32 mkey, u32 size);
+int vfmig_cmd_load_vhca_state(struct vfmig_dev *vdev, u32 mkey, u32 size);
+int vfmig_cmd_alloc_pd(struct vfmig_dev *vdev, u32 *pdn);
+void vfmig_cmd_dealloc_pd(struct vfmig_dev *vdev, u32 pdn);
+int vfmig_cmd_create_mkey(struct vfmig_dev *vdev, u32 pdn,
+			  struct sg_table *sgt, u32 npages, u32 *mkey);
+void vfmig_cmd_destroy_mkey(struct vfmig_dev *vdev, u32 mkey);
+
+/* buf.c */
+
+/* A record's head and, for the hint, its body; images follow in pages. */
+#define VFMIG_BUF_HEAD_SIZE (VFMIG_STREAM_HEAD_SIZE + VFMIG_STREAM_HINT_SIZE)
+
+/*
+ * Memory for one image, with the head of the record that carries it.
+ *
+ * Pages belong to whoever owns the buffer and live until its last reference is
+ * gone.  The mapping (@mapped, @sgt, @dir, @mkey) is a matter of the session:
+ * it is made and undone under state_lock, and is gone when the session ends,
+ * though a reader may still be copying from the pages.
+ */
+struct vfmig_buf {
+	refcount_t refs;
+	struct list_head entry;		/* queue_lock */
+	struct page **pages;
+	u32 npages;
+	u32 max_pages;			/* that @pages has room for */
+
+	u32 mapped;			/* pages that the device can reach */
+	struct sg_table sgt;
+	enum dma_data_direction dir;
+	u32 mkey;
+
+	u8 head[VFMIG_BUF_HEAD_SIZE];
+	u32 head_len;
+	u32 len;			/* bytes of the image */
+	u64 pos;			/* read so far, head included; read_lock */
+};
+
+struct vfmig_buf *vfmig_buf_alloc(u32 npages);
+struct vfmig_buf *vfmig_buf_get(struct vfmig_buf *buf);
+void vfmig_buf_put(struct vfmig_buf *buf);
+int vfmig_buf_grow(struct vfmig_buf *buf, u32 npages, gfp_t gfp);
+int vfmig_buf_map(struct vfmig_dev *vdev, struct vfmig_buf *buf, u32 pdn,
+		  enum dma_data_direction dir);
+void vfmig_buf_unmap(struct vfmig_dev *vdev, struct vfmig_buf *buf);
+void vfmig_buf_to_cpu(struct vfmig_dev *vdev, struct vfmig_buf *buf);
+void vfmig_buf_to_device(struct vfmig_dev *vdev, struct vfmig_buf *buf);
+size_t vfmig_buf_read(struct vfmig_buf *buf, u64 pos, struct iov_iter *to);
+size_t vfmig_buf_write(struct vfmig_buf *buf, u64 pos, size_t len,
+		       struct iov_iter *from);
+
+static inline u64 vfmig_buf_size(const struct vfmig_buf *buf)
+{
+	return (u64)buf->npages << PAGE_SHIFT;
+}
+
+DEFINE_FREE(vfmig_buf_put, struct vfmig_buf *,
+	    if (!IS_ERR_OR_NULL(_T)) vfmig_buf_put(_T))
+
+/* save.c */
+struct file *vfmig_save_open(struct vfmig_dev *vdev);
+void vfmig_save_end(struct vfmig_dev *vdev);
+void vfmig_save_next(struct vfmig_dev *vdev);
+
+/* resume.c */
+struct file *vfmig_resume_open(struct vfmig_dev *vdev);
+int vfmig_resume_finish(struct vfmig_dev *vdev);
+void vfmig_resume_end(struct vfmig_dev *vdev);
+
+#endif /* VFMIG_H */
