@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2015
 #
 # What every script here shares: the cache folder and its keys, locks, progress
 # of long steps, and Debian package sources derived from those of this machine.
