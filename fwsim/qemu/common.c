@@ -149,7 +149,8 @@ bool fwsim_function_init(FwsimFunction *s, FwsimPf *pf, unsigned fn,
     memory_region_init(&s->msix, OBJECT(s), "fwsim-msix", msix_size);
 
     if (msix_init(dev, vectors, &s->msix, FWSIM_MSIX_BAR, 0,
-                  &s->msix, FWSIM_MSIX_BAR, msix_size / 2, 0, errp)) {
+                  &s->msix, FWSIM_MSIX_BAR, msix_size / 2, FWSIM_CAP_MSIX,
+                  errp)) {
         return false;
     }
     for (unsigned i = 0; i < vectors; i++) {

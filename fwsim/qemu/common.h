@@ -36,6 +36,7 @@
 /* Configuration space */
 #define FWSIM_CAP_PM      0x40
 #define FWSIM_CAP_EXP     0x60
+#define FWSIM_CAP_MSIX    0x9c
 #define FWSIM_CAP_VSC     0xc0
 #define FWSIM_EXT_AER     0x100
 #define FWSIM_EXT_ARI     0x150
