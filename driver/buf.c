@@ -28,7 +28,7 @@ static struct device *dma_device(struct vfmig_dev *vdev)
  */
 struct vfmig_buf *vfmig_buf_alloc(u32 npages)
 {
-	struct vfmig_buf *buf = kzalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT);
+	struct vfmig_buf *buf = kzalloc_obj(*buf, GFP_KERNEL_ACCOUNT);
 	int err;
 
 	if (!buf)
@@ -59,7 +59,8 @@ struct vfmig_buf *vfmig_buf_get(struct vfmig_buf *buf)
 
 /**
  * vfmig_buf_put - drop a reference; the last one frees the pages
- * @buf: the buffer, not mapped if this may be the last reference
+ * @buf: the buffer, not mapped if this may be the last reference; or NULL, or
+ *	an ERR_PTR
  *
  * Context: Process; no spinlock held.
  */
@@ -67,7 +68,7 @@ void vfmig_buf_put(struct vfmig_buf *buf)
 {
 	u32 i;
 
-	if (!refcount_dec_and_test(&buf->refs))
+	if (IS_ERR_OR_NULL(buf) || !refcount_dec_and_test(&buf->refs))
 		return;
 
 	WARN_ON_ONCE(buf->mapped);

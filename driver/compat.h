@@ -7,24 +7,35 @@
 #define VFMIG_COMPAT_H
 
 #include <linux/build_bug.h>
-#include <linux/version.h>
+#include <linux/slab.h>
 #include <linux/vfio_pci_core.h>
 #include <linux/mlx5/device.h>
 #include <linux/mlx5/mlx5_ifc.h>
 
-/* VFIO device operations that came after 6.12. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+/*
+ * A kernel is known by what its public headers offer, not by its version, so
+ * that one with backports is treated right.
+ */
+
+/* VFIO_DEVICE_BIND_IOMMUFD takes a token, which the driver has to match. */
+#ifdef VFIO_DEVICE_BIND_FLAG_TOKEN
 #define VFMIG_VFIO_OPS_TOKEN \
 	.match_token_uuid = vfio_pci_core_match_token_uuid,
 #else
 #define VFMIG_VFIO_OPS_TOKEN
 #endif
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+/* Region info is an operation of its own since the kernel that has this. */
+#ifdef VFIO_DEVICE_FEATURE_DMA_BUF
 #define VFMIG_VFIO_OPS_REGION \
 	.get_region_info_caps = vfio_pci_ioctl_get_region_info,
 #else
 #define VFMIG_VFIO_OPS_REGION
+#endif
+
+/* Allocation by type. */
+#ifndef kzalloc_obj
+#define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)
 #endif
 
 /*
@@ -35,7 +46,7 @@
 #define VFMIG_MIGRATION_STATE_SHIFT	28
 #define VFMIG_MIGRATION_STATE_MASK	0xf
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
+#ifdef VFIO_PRECOPY_INFO_REINIT
 static_assert(__mlx5_dw_off(query_vhca_migration_state_out, migration_state) ==
 	      VFMIG_MIGRATION_STATE_DW);
 static_assert(__mlx5_dw_bit_off(query_vhca_migration_state_out,

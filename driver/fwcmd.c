@@ -100,20 +100,21 @@ int vfmig_cmd_query_migratable(struct vfmig_dev *vdev, bool *migratable,
 			       u32 *status)
 {
 	int outlen = MLX5_ST_SZ_BYTES(query_hca_cap_out);
-	void *out __free(kfree) = kzalloc(outlen, GFP_KERNEL);
+	void *out;
 	int err;
 
 	*status = 0;
+	out = kzalloc(outlen, GFP_KERNEL);
 	if (!out)
 		return -ENOMEM;
 
 	err = query_hca_cap(vdev, MLX5_CAP_GENERAL_2 << 1 |
 			    HCA_CAP_OPMOD_GET_MAX, out, outlen, status);
-	if (err)
-		return err;
-	*migratable = MLX5_GET(query_hca_cap_out, out,
-			       capability.cmd_hca_cap_2.migratable);
-	return 0;
+	if (!err)
+		*migratable = MLX5_GET(query_hca_cap_out, out,
+				       capability.cmd_hca_cap_2.migratable);
+	kfree(out);
+	return err;
 }
 
 /**
@@ -128,20 +129,21 @@ int vfmig_cmd_query_migratable(struct vfmig_dev *vdev, bool *migratable,
 int vfmig_cmd_query_vhca_id(struct vfmig_dev *vdev, u16 *vhca_id, u32 *status)
 {
 	int outlen = MLX5_ST_SZ_BYTES(query_hca_cap_out);
-	void *out __free(kfree) = kzalloc(outlen, GFP_KERNEL);
+	void *out;
 	int err;
 
 	*status = 0;
+	out = kzalloc(outlen, GFP_KERNEL);
 	if (!out)
 		return -ENOMEM;
 
 	err = query_hca_cap(vdev, MLX5_CAP_GENERAL << 1 |
 			    HCA_CAP_OPMOD_GET_CUR, out, outlen, status);
-	if (err)
-		return err;
-	*vhca_id = MLX5_GET(query_hca_cap_out, out,
-			    capability.cmd_hca_cap.vhca_id);
-	return 0;
+	if (!err)
+		*vhca_id = MLX5_GET(query_hca_cap_out, out,
+				    capability.cmd_hca_cap.vhca_id);
+	kfree(out);
+	return err;
 }
 
 /**
@@ -390,6 +392,7 @@ int vfmig_cmd_create_mkey(struct vfmig_dev *vdev, u32 pdn,
 	ktime_t start = ktime_get();
 	__be64 *mtt;
 	void *mkc;
+	u32 i = 0;
 	int err;
 
 	lockdep_assert_held(&vdev->state_lock);
@@ -414,7 +417,7 @@ int vfmig_cmd_create_mkey(struct vfmig_dev *vdev, u32 pdn,
 
 	mtt = MLX5_ADDR_OF(create_mkey_in, in, klm_pas_mtt);
 	for_each_sgtable_dma_page(sgt, &iter, 0)
-		*mtt++ = cpu_to_be64(sg_page_iter_dma_address(&iter));
+		mtt[i++] = cpu_to_be64(sg_page_iter_dma_address(&iter));
 
 	err = mlx5_core_create_mkey(vdev->mdev, mkey, in, inlen);
 	trace_vfmig_cmd(vdev, MLX5_CMD_OP_CREATE_MKEY, 0, err, 0, 0,

@@ -220,7 +220,7 @@ struct file *vfmig_resume_open(struct vfmig_dev *vdev)
 	int err;
 
 	lockdep_assert_held(&vdev->state_lock);
-	res = kzalloc(sizeof(*res), GFP_KERNEL_ACCOUNT);
+	res = kzalloc_obj(*res, GFP_KERNEL_ACCOUNT);
 	if (!res)
 		return ERR_PTR(-ENOMEM);
 	res->vdev = vdev;

@@ -82,28 +82,35 @@ static bool save_is_dead(struct vfmig_save *save)
 static struct vfmig_buf *save_first(struct vfmig_save *save)
 {
 	struct vfmig_buf *buf;
+	unsigned long flags;
 
-	guard(spinlock_irqsave)(&save->queue_lock);
-	if (save_is_dead(save))
-		return ERR_PTR(-ENODEV);
-	if (save->state == SAVE_FAILED)
-		return ERR_PTR(-EIO);
-
+	spin_lock_irqsave(&save->queue_lock, flags);
 	buf = list_first_entry_or_null(&save->ready, struct vfmig_buf, entry);
-	if (buf)
-		return vfmig_buf_get(buf);
-	return save->state == SAVE_COMPLETE ? NULL : ERR_PTR(-EAGAIN);
+	if (save_is_dead(save))
+		buf = ERR_PTR(-ENODEV);
+	else if (save->state == SAVE_FAILED)
+		buf = ERR_PTR(-EIO);
+	else if (buf)
+		vfmig_buf_get(buf);
+	else if (save->state != SAVE_COMPLETE)
+		buf = ERR_PTR(-EAGAIN);
+	spin_unlock_irqrestore(&save->queue_lock, flags);
+	return buf;
 }
 
 /* What poll() reports; 0 means that a reader has to wait. */
 static __poll_t save_mask(struct vfmig_save *save)
 {
-	guard(spinlock_irqsave)(&save->queue_lock);
+	unsigned long flags;
+	__poll_t mask = 0;
+
+	spin_lock_irqsave(&save->queue_lock, flags);
 	if (save_is_dead(save) || save->state == SAVE_FAILED)
-		return EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
-	if (!list_empty(&save->ready) || save->state == SAVE_COMPLETE)
-		return EPOLLIN | EPOLLRDNORM;
-	return 0;
+		mask = EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+	else if (!list_empty(&save->ready) || save->state == SAVE_COMPLETE)
+		mask = EPOLLIN | EPOLLRDNORM;
+	spin_unlock_irqrestore(&save->queue_lock, flags);
+	return mask;
 }
 
 /* The first record has been read to its end. */
@@ -387,7 +394,7 @@ struct file *vfmig_save_open(struct vfmig_dev *vdev)
 	int err;
 
 	lockdep_assert_held(&vdev->state_lock);
-	save = kzalloc(sizeof(*save), GFP_KERNEL_ACCOUNT);
+	save = kzalloc_obj(*save, GFP_KERNEL_ACCOUNT);
 	if (!save)
 		return ERR_PTR(-ENOMEM);
 	save->vdev = vdev;

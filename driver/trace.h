@@ -38,100 +38,84 @@
 		{ MLX5_CMD_OP_DESTROY_MKEY, "DESTROY_MKEY" })
 
 TRACE_EVENT(vfmig_arc,
-	TP_PROTO(struct vfmig_dev *vdev, u32 from, u32 to, bool undo, int err,
-		 s64 ns),
-	TP_ARGS(vdev, from, to, undo, err, ns),
-	TP_STRUCT__entry(
-		__string(dev, pci_name(vdev->core.pdev))
-		__field(u16, vhca_id)
-		__field(u32, from)
-		__field(u32, to)
-		__field(bool, undo)
-		__field(int, err)
-		__field(s64, ns)
-	),
-	TP_fast_assign(
-		__assign_str(dev);
-		__entry->vhca_id = vdev->vhca_id;
-		__entry->from = from;
-		__entry->to = to;
-		__entry->undo = undo;
-		__entry->err = err;
-		__entry->ns = ns;
-	),
-	TP_printk("%s vhca=%u %s->%s%s err=%d ns=%lld", __get_str(dev),
-		  __entry->vhca_id, vfmig_show_state(__entry->from),
-		  vfmig_show_state(__entry->to), __entry->undo ? " undo" : "",
-		  __entry->err, __entry->ns)
+	    TP_PROTO(struct vfmig_dev *vdev, u32 from, u32 to, bool undo, int err,
+		     s64 ns),
+	    TP_ARGS(vdev, from, to, undo, err, ns),
+	    TP_STRUCT__entry(__string(dev, pci_name(vdev->core.pdev))
+			     __field(u16, vhca_id)
+			     __field(u32, from)
+			     __field(u32, to)
+			     __field(bool, undo)
+			     __field(int, err)
+			     __field(s64, ns)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->vhca_id = vdev->vhca_id;
+			   __entry->from = from;
+			   __entry->to = to;
+			   __entry->undo = undo;
+			   __entry->err = err;
+			   __entry->ns = ns;),
+	    TP_printk("%s vhca=%u %s->%s%s err=%d ns=%lld", __get_str(dev),
+		      __entry->vhca_id, vfmig_show_state(__entry->from),
+		      vfmig_show_state(__entry->to), __entry->undo ? " undo" : "",
+		      __entry->err, __entry->ns)
 );
 
 TRACE_EVENT(vfmig_reset,
-	TP_PROTO(struct vfmig_dev *vdev, u32 from),
-	TP_ARGS(vdev, from),
-	TP_STRUCT__entry(
-		__string(dev, pci_name(vdev->core.pdev))
-		__field(u16, vhca_id)
-		__field(u32, from)
-	),
-	TP_fast_assign(
-		__assign_str(dev);
-		__entry->vhca_id = vdev->vhca_id;
-		__entry->from = from;
-	),
-	TP_printk("%s vhca=%u %s->RUNNING", __get_str(dev), __entry->vhca_id,
-		  vfmig_show_state(__entry->from))
+	    TP_PROTO(struct vfmig_dev *vdev, u32 from),
+	    TP_ARGS(vdev, from),
+	    TP_STRUCT__entry(__string(dev, pci_name(vdev->core.pdev))
+			     __field(u16, vhca_id)
+			     __field(u32, from)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->vhca_id = vdev->vhca_id;
+			   __entry->from = from;),
+	    TP_printk("%s vhca=%u %s->RUNNING", __get_str(dev), __entry->vhca_id,
+		      vfmig_show_state(__entry->from))
 );
 
 TRACE_EVENT(vfmig_cmd,
-	TP_PROTO(struct vfmig_dev *vdev, u16 op, u16 op_mod, int err, u8 status,
-		 u32 syndrome, s64 ns),
-	TP_ARGS(vdev, op, op_mod, err, status, syndrome, ns),
-	TP_STRUCT__entry(
-		__string(dev, pci_name(vdev->core.pdev))
-		__field(u16, vhca_id)
-		__field(u16, op)
-		__field(u16, op_mod)
-		__field(int, err)
-		__field(u8, status)
-		__field(u32, syndrome)
-		__field(s64, ns)
-	),
-	TP_fast_assign(
-		__assign_str(dev);
-		__entry->vhca_id = vdev->vhca_id;
-		__entry->op = op;
-		__entry->op_mod = op_mod;
-		__entry->err = err;
-		__entry->status = status;
-		__entry->syndrome = syndrome;
-		__entry->ns = ns;
-	),
-	TP_printk("%s vhca=%u %s op_mod=%u err=%d status=0x%x syndrome=0x%x ns=%lld",
-		  __get_str(dev), __entry->vhca_id, vfmig_show_op(__entry->op),
-		  __entry->op_mod, __entry->err, __entry->status,
-		  __entry->syndrome, __entry->ns)
+	    TP_PROTO(struct vfmig_dev *vdev, u16 op, u16 op_mod, int err, u8 status,
+		     u32 syndrome, s64 ns),
+	    TP_ARGS(vdev, op, op_mod, err, status, syndrome, ns),
+	    TP_STRUCT__entry(__string(dev, pci_name(vdev->core.pdev))
+			     __field(u16, vhca_id)
+			     __field(u16, op)
+			     __field(u16, op_mod)
+			     __field(int, err)
+			     __field(u8, status)
+			     __field(u32, syndrome)
+			     __field(s64, ns)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->vhca_id = vdev->vhca_id;
+			   __entry->op = op;
+			   __entry->op_mod = op_mod;
+			   __entry->err = err;
+			   __entry->status = status;
+			   __entry->syndrome = syndrome;
+			   __entry->ns = ns;),
+	    TP_printk("%s vhca=%u %s op_mod=%u err=%d status=0x%x syndrome=0x%x ns=%lld",
+		      __get_str(dev), __entry->vhca_id, vfmig_show_op(__entry->op),
+		      __entry->op_mod, __entry->err, __entry->status,
+		      __entry->syndrome, __entry->ns)
 );
 
 TRACE_EVENT(vfmig_record,
-	TP_PROTO(struct vfmig_dev *vdev, bool saving, u32 tag, u64 size),
-	TP_ARGS(vdev, saving, tag, size),
-	TP_STRUCT__entry(
-		__string(dev, pci_name(vdev->core.pdev))
-		__field(u16, vhca_id)
-		__field(bool, saving)
-		__field(u32, tag)
-		__field(u64, size)
-	),
-	TP_fast_assign(
-		__assign_str(dev);
-		__entry->vhca_id = vdev->vhca_id;
-		__entry->saving = saving;
-		__entry->tag = tag;
-		__entry->size = size;
-	),
-	TP_printk("%s vhca=%u %s tag=0x%x size=%llu", __get_str(dev),
-		  __entry->vhca_id, __entry->saving ? "save" : "resume",
-		  __entry->tag, __entry->size)
+	    TP_PROTO(struct vfmig_dev *vdev, bool saving, u32 tag, u64 size),
+	    TP_ARGS(vdev, saving, tag, size),
+	    TP_STRUCT__entry(__string(dev, pci_name(vdev->core.pdev))
+			     __field(u16, vhca_id)
+			     __field(bool, saving)
+			     __field(u32, tag)
+			     __field(u64, size)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->vhca_id = vdev->vhca_id;
+			   __entry->saving = saving;
+			   __entry->tag = tag;
+			   __entry->size = size;),
+	    TP_printk("%s vhca=%u %s tag=0x%x size=%llu", __get_str(dev),
+		      __entry->vhca_id, __entry->saving ? "save" : "resume",
+		      __entry->tag, __entry->size)
 );
 
 #endif /* VFMIG_TRACE_H */

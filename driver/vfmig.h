@@ -216,8 +216,7 @@ static inline u64 vfmig_buf_size(const struct vfmig_buf *buf)
 	return (u64)buf->npages << PAGE_SHIFT;
 }
 
-DEFINE_FREE(vfmig_buf_put, struct vfmig_buf *,
-	    if (!IS_ERR_OR_NULL(_T)) vfmig_buf_put(_T))
+DEFINE_FREE(vfmig_buf_put, struct vfmig_buf *, vfmig_buf_put(_T))
 
 /* save.c */
 struct file *vfmig_save_open(struct vfmig_dev *vdev);

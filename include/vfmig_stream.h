@@ -24,7 +24,7 @@
 #define VFMIG_STREAM_HEAD_SIZE		16
 
 /* A reader that does not know the tag may skip the record. */
-#define VFMIG_STREAM_F_OPTIONAL		(1u << 0)
+#define VFMIG_STREAM_F_OPTIONAL		0x1u
 #define VFMIG_STREAM_F_ALL		VFMIG_STREAM_F_OPTIONAL
 
 /* One image from the firmware; never empty.  Becomes one LOAD_VHCA_STATE. */
