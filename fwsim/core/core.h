@@ -9,6 +9,7 @@
 #ifndef FWSIM_CORE_H
 #define FWSIM_CORE_H
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,7 +21,8 @@
 #define FWSIM_CMDQ_LOG_STRIDE 6
 #define FWSIM_CMDQ_SLOTS (1u << FWSIM_CMDQ_LOG_SZ)
 #define FWSIM_FIRST_UAR 0x10	/* lower indices overlap the init segment */
-#define FWSIM_CMD_MAX_LEN (16u << 20) /* longest input or output the core takes */
+#define FWSIM_CMD_MAX_LEN (16u << 20) /* longest input the core takes */
+#define FWSIM_CMD_MAX_OUT (1u << 20)  /* and output */
 
 struct fwsim_vhca;
 struct fwsim_cmd;
@@ -222,6 +224,7 @@ struct fwsim_vhca {
 
 	/* command interface: cmdif.c */
 	uint32_t cmd_pending;	/* slots whose doorbell is not acted on yet */
+	uint32_t cmd_polled;	/* of those: rung while there was no command EQ, so complete without event */
 	uint32_t cmd_busy;	/* slots being executed */
 	struct fwsim_cmd *cmd[FWSIM_CMDQ_SLOTS]; /* delayed commands */
 	uint16_t issi;
@@ -231,6 +234,10 @@ struct fwsim_vhca {
 	/* pages: pages.c. Addresses the firmware holds, in the order given */
 	uint64_t *page;
 	uint32_t pages_n, pages_cap;
+
+	/* first half of a 64-bit doorbell that came as two 32-bit writes: bar.c */
+	uint64_t db_half_off;	/* 0 = none */
+	uint32_t db_half;
 
 	struct fwsim_table obj[FWSIM_OBJ_TYPES];
 	uint32_t pas_used; /* addresses in the page lists of all objects */
@@ -248,6 +255,14 @@ struct fwsim_timer {
 	struct fwsim_timer *next;
 };
 
+/* A BAR write that is not acted on yet. */
+struct fwsim_bar_write {
+	uint64_t off;
+	uint8_t fn, len, data[8];
+};
+
+#define FWSIM_BAR_WRITES 256
+
 struct fwsim {
 	struct fwsim_config cfg;
 	const struct fwsim_host_ops *ops;
@@ -257,11 +272,17 @@ struct fwsim {
 	bool running;		/* fwsim_run() is on the stack */
 	bool work;		/* something was latched */
 	struct fwsim_qp *run_head, *run_tail; /* QPs with work to look at */
+	struct fwsim_bar_write bar[FWSIM_BAR_WRITES]; /* ring */
+	unsigned int bar_head, bar_n;
 	struct fwsim_timer *timers; /* by deadline */
+	uint64_t host_deadline;	    /* what the host was last told */
 	struct fwsim_timer kick;    /* goes on with work that used up its budget */
 	struct fwsim_timer rc_wait; /* first wait_until of any QP: rc.c */
 	/* VSC of the PF: vsc.c */
 	uint32_t vsc_sem, vsc_counter, vsc_addr, vsc_data, vsc_ctrl;
+	/* the port: reg.c */
+	uint16_t port_mtu;
+	bool port_down;		/* PAOS admin_status of the PF */
 };
 
 /* Do all latched work within a bounded budget; what is left goes on from a timer. Never nests. */
@@ -277,6 +298,8 @@ struct fwsim_vhca *fwsim_vhca_new(struct fwsim *fw, unsigned int fn);
 void fwsim_vhca_free(struct fwsim_vhca *v);
 /* Forget all objects and command state (FLR, DISABLE_HCA). Administrative settings stay. */
 void fwsim_vhca_reset(struct fwsim_vhca *v);
+/* The same, and the init segment and the page list go back to power-on values; of a PF, its VFs too. */
+void fwsim_vhca_flr(struct fwsim_vhca *v);
 /* TEARDOWN_HCA: objects go, pages and command queue stay. */
 void fwsim_vhca_drop_objects(struct fwsim_vhca *v);
 struct fwsim_vhca *fwsim_vhca_by_id(struct fwsim *fw, uint16_t vhca_id); /* NULL if none */
@@ -298,13 +321,15 @@ struct fwsim_cmd {
 	bool by_event;		/* decided when the doorbell came */
 	uint32_t in_len, out_len; /* as the entry gave them */
 	uint8_t *in, *out;	/* at least as long as op->in_len / op->out_len */
-	uint64_t out_ptr;
+	uint64_t *out_box;	/* addresses of the output mailboxes */
+	uint32_t out_boxes;
+	uint8_t csum;		/* checksum level that was in force when it was read */
+	bool ready;		/* done, but its answer must wait: the VHCA may do no DMA */
 	enum ifc_delivery delivery;
 	enum ifc_status status;
 	uint32_t syndrome;
 	uint64_t started;	/* virtual ns */
 	uint64_t delay_ns;	/* a handler may add time here */
-	uint32_t generation;	/* of the VHCA's command queue, to drop one cut off by a reset */
 	struct fwsim_timer timer;
 	char why[120];		/* reason of a refusal, in words */
 };
@@ -312,6 +337,12 @@ struct fwsim_cmd {
 typedef enum ifc_status fwsim_handler(struct fwsim_cmd *cmd);
 
 enum fwsim_who { FWSIM_BY_PF = 1, FWSIM_BY_VF = 2, FWSIM_BY_ANY = 3 };
+
+/* Reserved bits of an input: dwords @first.. have @mask, @n of them (made by gen_reserved.py). */
+struct fwsim_reserved {
+	uint16_t first, n;
+	uint32_t mask;
+};
 
 /* One row of the opcode table; the gate checks all columns before the handler is called. */
 struct fwsim_op {
@@ -321,16 +352,23 @@ struct fwsim_op {
 	uint16_t in_len, out_len; /* least lengths, bytes */
 	uint8_t who;		  /* enum fwsim_who */
 	uint8_t need;		  /* least enum fwsim_hca_state of the issuer */
+	bool op_mods;		  /* has op_mods; otherwise op_mod must be 0 */
+	uint8_t reserved_n;
+	const struct fwsim_reserved *reserved;
 };
 
 const struct fwsim_op *fwsim_op_find(uint16_t opcode);
+/* Check @cmd against its row and, if all is well, call the handler; fills in status and out. */
+void fwsim_dispatch(struct fwsim_cmd *cmd);
 /* Record why a command is refused, and return @status: return fwsim_refuse(cmd, BAD_RES, ...). */
 enum ifc_status fwsim_refuse(struct fwsim_cmd *cmd, enum ifc_status status, uint32_t syndrome,
 			     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Slots were rung: latch; cmdif_run executes what is pending if the VHCA may initiate. */
 void fwsim_cmdif_doorbell(struct fwsim_vhca *v, uint32_t slots);
 void fwsim_cmdif_run(struct fwsim_vhca *v);
-/* Drop delayed commands without completing them (reset). */
+/* Write the answers that had to wait until DMA is allowed again. */
+void fwsim_cmdif_rescan(struct fwsim_vhca *v);
+/* Drop pending and delayed commands without completing them (reset). */
 void fwsim_cmdif_abort(struct fwsim_vhca *v);
 
 /* Handlers, by file. Names are those of the PRM: git grep -i save_vhca_state shows the whole path. */
@@ -387,6 +425,15 @@ uint64_t fwsim_cap_digest(struct fwsim_vhca *v);
 /* cmdif_checksum of the current GENERAL block: 0 none, 1 entry, 3 entry and mailboxes. */
 unsigned int fwsim_cap_cmdif_checksum(struct fwsim_vhca *v);
 void fwsim_pages_reset(struct fwsim_vhca *v);
+/* Act on the BAR writes that are latched. */
+void fwsim_bar_run(struct fwsim *fw);
+void fwsim_bar_forget(struct fwsim_vhca *v); /* drop those of one function */
+void fwsim_vport_init(struct fwsim_vhca *v);
+void fwsim_vsc_reset(struct fwsim *fw);
+/* Link of @v's vport: up if the VHCA's administrative state and the port say so. */
+bool fwsim_vport_link_up(const struct fwsim_vhca *v);
+/* Function @fn of the card by number; NULL if there is none. */
+struct fwsim_vhca *fwsim_vhca_by_fn(struct fwsim *fw, unsigned int fn);
 void fwsim_vport_reset(struct fwsim_vhca *v); /* back to administrative values */
 void fwsim_vport_fini(struct fwsim_vhca *v);
 /* VHCA whose permanent MAC is @mac (6 bytes), preferring one that may respond; NULL if none. */
@@ -446,6 +493,13 @@ void fwsim_cq_doorbell(struct fwsim_vhca *v, uint32_t cqn, uint32_t arm_word);
 bool fwsim_cq_post(struct fwsim_vhca *v, uint32_t cqn, uint8_t cqe[64], bool solicited);
 /* After resume: latched doorbells, armed CQs, and MSI-X for every EQ with pi != ci. */
 void fwsim_event_rescan(struct fwsim_vhca *v);
+
+/* ---- res_qp.c ------------------------------------------------------------------------------ */
+
+/* Set the state, with a trace line. Nothing else changes. */
+void fwsim_qp_move(struct fwsim_qp *qp, enum ifc_qp_state to);
+/* Length of the receive ring; the send ring is right behind it. */
+uint64_t fwsim_qp_rq_bytes(const struct fwsim_qp *qp);
 
 /* ---- rc.c: reliable connected transport ---------------------------------------------------- */
 

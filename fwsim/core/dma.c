@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The only caller of the host's DMA. Each call names the function that does it, so that its bus-master
+ * bit, its IOMMU and later its dirty tracking see every byte. Here also: lists of pages.
+ *
+ * Who calls asks fwsim_vhca_may_respond() first and waits if it may not; a call that comes all the same
+ * is refused and traced.
+ */
+#include "core.h"
+
+static int dma_refused(struct fwsim_vhca *v, uint64_t addr, size_t len, bool write)
+{
+	const char *why = NULL;
+
+	if (!v->bus_master)
+		why = "bus master is off";
+	else if (!fwsim_vhca_may_respond(v))
+		why = "the VHCA is stopped";
+	else if (len && addr > UINT64_MAX - (len - 1))
+		why = "the address wraps";
+	if (!why)
+		return 0;
+	fwsim_trace_simple(v, FWSIM_TRACE_DMA_ERROR, addr, len, write, why);
+	return -1;
+}
+
+int fwsim_dma_read(struct fwsim_vhca *v, uint64_t addr, void *buf, size_t len)
+{
+	struct fwsim *fw = v->fw;
+
+	if (!len)
+		return 0;
+	if (dma_refused(v, addr, len, false))
+		return -1;
+	if (fw->ops->dma_read(fw->host, v->fn, addr, buf, len)) {
+		fwsim_trace_simple(v, FWSIM_TRACE_DMA_ERROR, addr, len, 0, "the bus refused");
+		return -1;
+	}
+	return 0;
+}
+
+int fwsim_dma_write(struct fwsim_vhca *v, uint64_t addr, const void *buf, size_t len)
+{
+	struct fwsim *fw = v->fw;
+
+	if (!len)
+		return 0;
+	if (dma_refused(v, addr, len, true))
+		return -1;
+	if (fw->ops->dma_write(fw->host, v->fn, addr, buf, len)) {
+		fwsim_trace_simple(v, FWSIM_TRACE_DMA_ERROR, addr, len, 1, "the bus refused");
+		return -1;
+	}
+	return 0;
+}
+
+/* DMA address of byte @off, and in @len how much of it follows in one piece; false: not in the list. */
+static bool pas_piece(const struct fwsim_pas *pas, uint64_t off, uint64_t *addr, size_t *len)
+{
+	uint64_t size, i = off >> pas->log_size, in_page;
+
+	if (!pas->addr || i >= pas->n)
+		return false;
+	size = 1ULL << pas->log_size;
+	in_page = off & (size - 1);
+	*addr = pas->addr[i] + in_page;
+	in_page = size - in_page;
+	while (in_page < *len && i + 1 < pas->n && pas->addr[i + 1] == pas->addr[i] + size) {
+		in_page += size;
+		i++;
+	}
+	if (*len > in_page)
+		*len = (size_t)in_page;
+	return true;
+}
+
+/* All of [off, off + len) is in the list? */
+static bool pas_covers(const struct fwsim_pas *pas, uint64_t off, uint64_t len)
+{
+	uint64_t total = (uint64_t)pas->n << pas->log_size;
+
+	return off <= total && len <= total - off;
+}
+
+int fwsim_pas_read(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t off, void *buf,
+		   size_t len)
+{
+	uint8_t *p = buf;
+	uint64_t addr;
+	size_t n;
+
+	if (!pas_covers(pas, off, len))
+		return -1;
+	for (; len; len -= n, p += n, off += n) {
+		n = len;
+		if (!pas_piece(pas, off, &addr, &n) || fwsim_dma_read(v, addr, p, n))
+			return -1;
+	}
+	return 0;
+}
+
+int fwsim_pas_write(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t off,
+		    const void *buf, size_t len)
+{
+	const uint8_t *p = buf;
+	uint64_t addr;
+	size_t n;
+
+	if (!pas_covers(pas, off, len))
+		return -1;
+	for (; len; len -= n, p += n, off += n) {
+		n = len;
+		if (!pas_piece(pas, off, &addr, &n) || fwsim_dma_write(v, addr, p, n))
+			return -1;
+	}
+	return 0;
+}
+
+enum ifc_status fwsim_pas_decode(struct fwsim_pas *pas, const uint8_t *be, uint64_t n,
+				 unsigned int log_size, uint64_t need)
+{
+	uint64_t pages;
+	uint32_t i;
+
+	if (log_size < 12 || log_size > 31)
+		return IFC_ST_BAD_PARAM;
+	pages = (need >> log_size) + !!(need & ((1ULL << log_size) - 1));
+	if (pages > n)
+		return IFC_ST_BAD_PARAM;
+	if (pages > UINT32_MAX)
+		return IFC_ST_LIM_ERR;
+	*pas = (struct fwsim_pas){ .n = (uint32_t)pages, .log_size = (uint8_t)log_size };
+	if (!pages)
+		return IFC_ST_OK;
+	pas->addr = malloc((size_t)pages * sizeof(*pas->addr));
+	if (!pas->addr) {
+		pas->n = 0;
+		return IFC_ST_NO_RESOURCES;
+	}
+	for (i = 0; i < pas->n; i++)
+		pas->addr[i] = ifc_ld64(be + 8 * (size_t)i) & ~((1ULL << log_size) - 1);
+	return IFC_ST_OK;
+}
+
+void fwsim_pas_free(struct fwsim_pas *pas)
+{
+	free(pas->addr);
+	*pas = (struct fwsim_pas){ 0 };
+}

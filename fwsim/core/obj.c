@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Lifetime of objects. One list says which objects an object names; from it come the reference counts
+ * (RES_BUSY), the check that a context names only what its function owns, and the counts anew after an
+ * image has been loaded.
+ *
+ * Numbers start above zero for every type, so that a context that a driver forgot to fill names
+ * nothing, and each type has a base of its own, so that a number of one type is no number of another.
+ */
+#include "core.h"
+
+/* Addresses in page lists that one VHCA may have, all objects together: 16 GiB in 4 KiB pages. */
+#define OBJ_MAX_PAS (1u << 22)
+
+#define OBJ_MAX_REFS 4
+
+struct obj_ref {
+	enum fwsim_obj_type type;
+	uint32_t id;
+};
+
+static const char *const obj_type_name[FWSIM_OBJ_TYPES] = {
+	[FWSIM_OBJ_UAR] = "UAR", [FWSIM_OBJ_PD] = "PD",	    [FWSIM_OBJ_TD] = "transport domain",
+	[FWSIM_OBJ_XRCD] = "XRCD", [FWSIM_OBJ_MKEY] = "mkey", [FWSIM_OBJ_EQ] = "EQ",
+	[FWSIM_OBJ_CQ] = "CQ",	   [FWSIM_OBJ_QP] = "QP",
+};
+
+/* Users before what they use. */
+static const enum fwsim_obj_type obj_destroy_order[FWSIM_OBJ_TYPES] = {
+	FWSIM_OBJ_QP, FWSIM_OBJ_MKEY, FWSIM_OBJ_CQ,   FWSIM_OBJ_EQ,
+	FWSIM_OBJ_PD, FWSIM_OBJ_TD,   FWSIM_OBJ_XRCD, FWSIM_OBJ_UAR,
+};
+
+void fwsim_obj_init(struct fwsim_vhca *v)
+{
+	unsigned int log_bar = v->fn ? FWSIM_LOG_VF_BAR : FWSIM_LOG_PF_BAR;
+
+	/* base, most: the log_max_* of the capabilities, less what the base leaves out */
+	fwsim_table_init(&v->obj[FWSIM_OBJ_UAR], FWSIM_FIRST_UAR,
+			 (1u << log_bar) / IFC_UAR_SIZE - FWSIM_FIRST_UAR);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_PD], 1, (1u << 16) - 1);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_TD], 1, (1u << 10) - 1);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_XRCD], 1, (1u << 10) - 1);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_MKEY], 0x100, (1u << 20) - 0x100);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_EQ], 1, (1u << 6) - 1);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_CQ], 0x80, (1u << 16) - 0x80);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_QP], 0x40, (1u << 14) - 0x40);
+}
+
+static struct fwsim_pas *obj_pas(enum fwsim_obj_type type, struct fwsim_obj *obj)
+{
+	switch (type) {
+	case FWSIM_OBJ_MKEY:
+		return &((struct fwsim_mkey *)obj)->mtt;
+	case FWSIM_OBJ_EQ:
+		return &((struct fwsim_eq *)obj)->buf;
+	case FWSIM_OBJ_CQ:
+		return &((struct fwsim_cq *)obj)->buf;
+	case FWSIM_OBJ_QP:
+		return &((struct fwsim_qp *)obj)->buf;
+	default:
+		return NULL;
+	}
+}
+
+/* What @obj names; returns how many. */
+static unsigned int obj_refs(enum fwsim_obj_type type, const struct fwsim_obj *obj,
+			     struct obj_ref ref[OBJ_MAX_REFS])
+{
+	unsigned int n = 0;
+
+	switch (type) {
+	case FWSIM_OBJ_MKEY:
+		ref[n++] = (struct obj_ref){ FWSIM_OBJ_PD, ((const struct fwsim_mkey *)obj)->pd };
+		break;
+	case FWSIM_OBJ_EQ:
+		ref[n++] = (struct obj_ref){ FWSIM_OBJ_UAR, ((const struct fwsim_eq *)obj)->uar };
+		break;
+	case FWSIM_OBJ_CQ: {
+		const struct fwsim_cq *cq = (const struct fwsim_cq *)obj;
+
+		ref[n++] = (struct obj_ref){ FWSIM_OBJ_UAR, cq->uar };
+		ref[n++] = (struct obj_ref){ FWSIM_OBJ_EQ, cq->eqn };
+		break;
+	}
+	case FWSIM_OBJ_QP: {
+		const struct fwsim_qp *qp = (const struct fwsim_qp *)obj;
+
+		ref[n++] = (struct obj_ref){ FWSIM_OBJ_PD, qp->pd };
+		ref[n++] = (struct obj_ref){ FWSIM_OBJ_UAR, qp->uar };
+		if (qp->has_sq)
+			ref[n++] = (struct obj_ref){ FWSIM_OBJ_CQ, qp->cqn_snd };
+		if (qp->has_rq)
+			ref[n++] = (struct obj_ref){ FWSIM_OBJ_CQ, qp->cqn_rcv };
+		break;
+	}
+	default:
+		break;
+	}
+	return n;
+}
+
+enum ifc_status fwsim_obj_link(struct fwsim_vhca *v, enum fwsim_obj_type type,
+			       struct fwsim_obj *obj, const char **what)
+{
+	struct fwsim_pas *pas = obj_pas(type, obj);
+	struct obj_ref ref[OBJ_MAX_REFS];
+	unsigned int i, n = obj_refs(type, obj, ref);
+
+	for (i = 0; i < n; i++) {
+		if (!fwsim_table_get(&v->obj[ref[i].type], ref[i].id)) {
+			*what = obj_type_name[ref[i].type];
+			return IFC_ST_BAD_RES;
+		}
+	}
+	if (pas && pas->n > OBJ_MAX_PAS - v->pas_used) {
+		*what = "page list";
+		return IFC_ST_LIM_ERR;
+	}
+	if (pas)
+		v->pas_used += pas->n;
+	for (i = 0; i < n; i++)
+		((struct fwsim_obj *)fwsim_table_get(&v->obj[ref[i].type], ref[i].id))->refs++;
+	return IFC_ST_OK;
+}
+
+static void obj_unlink(struct fwsim_vhca *v, enum fwsim_obj_type type, struct fwsim_obj *obj)
+{
+	struct fwsim_pas *pas = obj_pas(type, obj);
+	struct obj_ref ref[OBJ_MAX_REFS];
+	unsigned int i, n = obj_refs(type, obj, ref);
+	struct fwsim_obj *used;
+
+	for (i = 0; i < n; i++) {
+		used = fwsim_table_get(&v->obj[ref[i].type], ref[i].id);
+		if (used && used->refs)
+			used->refs--;
+	}
+	if (pas)
+		v->pas_used -= pas->n <= v->pas_used ? pas->n : v->pas_used;
+}
+
+/* EQ that gets events of @type; 0 if none. The lowest number wins if several ask. */
+static uint32_t obj_eq_of(struct fwsim_vhca *v, unsigned int type)
+{
+	struct fwsim_eq *eq;
+
+	fwsim_table_for_each(&v->obj[FWSIM_OBJ_EQ], eq)
+		if (eq->mask[type / 64] >> type % 64 & 1)
+			return eq->obj.id;
+	return 0;
+}
+
+static void obj_find_eqs(struct fwsim_vhca *v)
+{
+	v->cmd_eqn = obj_eq_of(v, IFC_EVENT_CMD);
+	v->pages_eqn = obj_eq_of(v, IFC_EVENT_PAGE_REQUEST);
+}
+
+enum ifc_status fwsim_obj_insert(struct fwsim_vhca *v, enum fwsim_obj_type type,
+				 struct fwsim_obj *obj, const char **what)
+{
+	enum ifc_status st = fwsim_obj_link(v, type, obj, what);
+
+	if (st != IFC_ST_OK)
+		return st;
+	st = fwsim_table_add(&v->obj[type], obj);
+	if (st != IFC_ST_OK) {
+		obj_unlink(v, type, obj);
+		*what = "number";
+		return st;
+	}
+	if (type == FWSIM_OBJ_EQ)
+		obj_find_eqs(v);
+	return IFC_ST_OK;
+}
+
+void fwsim_obj_free(enum fwsim_obj_type type, struct fwsim_obj *obj)
+{
+	struct fwsim_pas *pas = obj_pas(type, obj);
+
+	if (pas)
+		fwsim_pas_free(pas);
+	free(obj);
+}
+
+void fwsim_obj_destroy(struct fwsim_vhca *v, enum fwsim_obj_type type, struct fwsim_obj *obj)
+{
+	if (type == FWSIM_OBJ_QP)
+		fwsim_qp_unschedule((struct fwsim_qp *)obj);
+	fwsim_table_del(&v->obj[type], obj->id);
+	obj_unlink(v, type, obj);
+	if (type == FWSIM_OBJ_EQ)
+		obj_find_eqs(v);
+	fwsim_obj_free(type, obj);
+}
+
+void fwsim_obj_destroy_all(struct fwsim_vhca *v)
+{
+	struct fwsim_obj *obj;
+	unsigned int i;
+
+	for (i = 0; i < FWSIM_OBJ_TYPES; i++) {
+		struct fwsim_table *t = &v->obj[obj_destroy_order[i]];
+		uint32_t id = 0;
+
+		while ((obj = fwsim_table_next(t, id))) {
+			id = obj->id;
+			fwsim_obj_destroy(v, obj_destroy_order[i], obj);
+		}
+	}
+	v->pas_used = 0;
+}
+
+void fwsim_obj_fini(struct fwsim_vhca *v)
+{
+	unsigned int i;
+
+	fwsim_obj_destroy_all(v);
+	for (i = 0; i < FWSIM_OBJ_TYPES; i++)
+		fwsim_table_fini(&v->obj[i]);
+}
+
+enum ifc_status fwsim_obj_relink(struct fwsim_vhca *v)
+{
+	enum ifc_status st;
+	struct fwsim_obj *obj;
+	const char *what;
+	unsigned int i;
+
+	v->pas_used = 0;
+	for (i = 0; i < FWSIM_OBJ_TYPES; i++)
+		fwsim_table_for_each(&v->obj[i], obj)
+			obj->refs = 0;
+	for (i = 0; i < FWSIM_OBJ_TYPES; i++) {
+		fwsim_table_for_each(&v->obj[i], obj) {
+			st = fwsim_obj_link(v, (enum fwsim_obj_type)i, obj, &what);
+			if (st != IFC_ST_OK)
+				return st;
+			if (i == FWSIM_OBJ_QP) /* what is of the card and not of the image */
+				((struct fwsim_qp *)obj)->vhca = v;
+		}
+	}
+	obj_find_eqs(v);
+	return IFC_ST_OK;
+}

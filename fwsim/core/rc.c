@@ -1,0 +1,649 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reliable connected transport between QPs of this card: RDMA WRITE and READ, SEND, with immediate.
+ *
+ * A QP with something to do is on the card's run list. One step moves one slice of one message, from
+ * the memory of one function through a bounce buffer to that of the other, and then the QP goes to the
+ * end of the list. A message is complete in this order: payload, the responder's CQE, the requester's
+ * CQE. All that is remembered between two steps is in struct fwsim_qp (sq_off, the waits), so that a
+ * VHCA can be stopped, saved and moved between any two of them; a receive WQE is used up only by the
+ * end of its message.
+ *
+ * Who may not be disturbed: a requester whose VHCA may not initiate takes no step; a responder whose
+ * VHCA is stopped holds the requester, without a deadline. A responder that is not there, or not
+ * connected to the requester, does not answer: retries, then an error.
+ */
+#include "rc.h"
+
+#define RC_SLICE (64u << 10)
+#define RC_FLUSH_SLICE 16 /* WQEs flushed in one step */
+#define RC_HOLD_NS 1000000ULL	   /* how often a held requester looks again */
+#define RC_ERR_POLL_NS 10000000ULL /* receive WQEs posted in ERR have no doorbell: look for them */
+#define RC_SILENT_POLL_NS 10000000ULL /* retry interval if the QP's own timeout is infinite */
+#define RC_RNR_FOREVER 7
+
+/* Type of the resource in the event of a QP. */
+#define EVENT_TYPE_QP 0
+
+enum rc_next { RC_IDLE, RC_MORE };
+
+/* ---- run list and waiting ------------------------------------------------------------------ */
+
+void fwsim_qp_schedule(struct fwsim_qp *qp)
+{
+	struct fwsim *fw = qp->vhca->fw;
+
+	if (qp->scheduled)
+		return;
+	qp->scheduled = true;
+	qp->run_next = NULL;
+	if (fw->run_tail)
+		fw->run_tail->run_next = qp;
+	else
+		fw->run_head = qp;
+	fw->run_tail = qp;
+	fw->work = true;
+}
+
+void fwsim_qp_unschedule(struct fwsim_qp *qp)
+{
+	struct fwsim *fw = qp->vhca->fw;
+	struct fwsim_qp **p, *prev = NULL;
+
+	if (!qp->scheduled)
+		return;
+	for (p = &fw->run_head; *p != qp; p = &(*p)->run_next)
+		prev = *p;
+	*p = qp->run_next;
+	if (fw->run_tail == qp)
+		fw->run_tail = prev;
+	qp->run_next = NULL;
+	qp->scheduled = false;
+}
+
+static bool rc_may_run(const struct fwsim_vhca *v)
+{
+	return v->bus_master && fwsim_vhca_may_initiate(v);
+}
+
+static void rc_wait_expired(struct fwsim *fw, void *arg);
+
+static void rc_wait_arm(struct fwsim *fw, uint64_t until)
+{
+	if (fw->rc_wait.fn && fw->rc_wait.deadline <= until)
+		return;
+	fw->rc_wait.fn = rc_wait_expired;
+	fwsim_timer_start(fw, &fw->rc_wait, until);
+}
+
+/* Put back on the run list who has waited long enough, and set the timer for the next one. */
+static void rc_wait_expired(struct fwsim *fw, void *arg)
+{
+	uint64_t now = fwsim_now(fw), next = UINT64_MAX;
+	struct fwsim_qp *qp;
+	unsigned int i;
+
+	(void)arg;
+	fw->rc_wait.deadline = UINT64_MAX;
+	for (i = 0; i < fw->nfn; i++) {
+		struct fwsim_vhca *v = fw->vhca[i];
+
+		if (!rc_may_run(v))
+			continue; /* fwsim_rc_rescan() sees to them */
+		fwsim_table_for_each(&v->obj[FWSIM_OBJ_QP], qp) {
+			if (!qp->wait_until)
+				continue;
+			if (qp->wait_until <= now)
+				fwsim_qp_schedule(qp);
+			else if (qp->wait_until < next)
+				next = qp->wait_until;
+		}
+	}
+	if (next != UINT64_MAX)
+		rc_wait_arm(fw, next);
+}
+
+static enum rc_next rc_wait(struct fwsim_qp *qp, uint64_t ns)
+{
+	qp->wait_until = fwsim_now(qp->vhca->fw) + ns;
+	rc_wait_arm(qp->vhca->fw, qp->wait_until);
+	return RC_IDLE;
+}
+
+void fwsim_qp_doorbell(struct fwsim_vhca *v, uint32_t qpn)
+{
+	struct fwsim_qp *qp = fwsim_table_get(&v->obj[FWSIM_OBJ_QP], qpn);
+
+	if (!qp || !qp->has_sq) {
+		fwsim_trace_ignored(v, "doorbell of QP 0x%x, which %s", qpn,
+				    qp ? "has no send queue" : "does not exist");
+		return;
+	}
+	if (qp->state != IFC_QP_RTS && qp->state != IFC_QP_ERR) {
+		fwsim_trace_ignored(v, "doorbell of QP 0x%x, which is not in RTS", qpn);
+		return;
+	}
+	qp->db_pending = true;
+	if (rc_may_run(v))
+		fwsim_qp_schedule(qp);
+}
+
+void fwsim_rc_rescan(struct fwsim_vhca *v)
+{
+	struct fwsim_qp *qp;
+
+	fwsim_table_for_each(&v->obj[FWSIM_OBJ_QP], qp) {
+		if (qp->state != IFC_QP_RTS && qp->state != IFC_QP_ERR)
+			continue;
+		qp->db_pending = true;
+		qp->give_up_at = 0; /* the retries start anew: the time has passed without trying */
+		fwsim_qp_schedule(qp);
+	}
+}
+
+/* ---- events, completions, errors ----------------------------------------------------------- */
+
+static void rc_event(struct fwsim_qp *qp, uint8_t type)
+{
+	uint8_t data[28] = { 0 };
+
+	data[0x14] = EVENT_TYPE_QP;
+	ifc_st32(data + 0x18, qp->obj.id);
+	fwsim_event_post(qp->vhca, type, 0, data);
+}
+
+void fwsim_qp_flush(struct fwsim_qp *qp)
+{
+	fwsim_qp_move(qp, IFC_QP_ERR);
+	qp->sq_off = 0;
+	qp->wait_until = 0;
+	qp->give_up_at = 0;
+	qp->db_pending = true;
+	fwsim_qp_schedule(qp);
+}
+
+/* The QP cannot even complete its WQEs: an event says so. */
+static enum rc_next rc_catas(struct fwsim_qp *qp, const char *why)
+{
+	fwsim_trace_simple(qp->vhca, FWSIM_TRACE_QP, qp->obj.id, 0, 0, why);
+	if (qp->state != IFC_QP_ERR)
+		rc_event(qp, IFC_EVENT_WQ_CATAS_ERROR);
+	fwsim_qp_flush(qp);
+	return RC_IDLE;
+}
+
+static void cqe_fill(struct fwsim_qp *qp, uint8_t cqe[64], enum ifc_cqe_op op, uint8_t wqe_op,
+		     uint16_t counter)
+{
+	struct fwsim_vhca *v = qp->vhca;
+
+	memset(cqe, 0, 64);
+	ifc_st64(cqe + 48, fwsim_now(v->fw) + v->timer_base);
+	ifc_st32(cqe + 56, (uint32_t)wqe_op << 24 | qp->obj.id);
+	ifc_st16(cqe + 60, counter);
+	cqe[63] = (uint8_t)(op << 4);
+}
+
+static bool rc_post_error(struct fwsim_qp *qp, enum ifc_cqe_op op, uint8_t wqe_op,
+			  uint16_t counter, enum ifc_cqe_synd synd)
+{
+	uint8_t cqe[64];
+
+	cqe_fill(qp, cqe, op, wqe_op, counter);
+	memset(cqe + 48, 0, 8); /* an error CQE has no time stamp, its syndrome is there */
+	cqe[55] = (uint8_t)synd;
+	return fwsim_cq_post(qp->vhca, op == IFC_CQE_REQ_ERR ? qp->cqn_snd : qp->cqn_rcv, cqe,
+			     true);
+}
+
+/* The WQE at sq_ci has failed, and the QP with it. */
+static enum rc_next rc_fail(struct fwsim_qp *qp, const struct rc_wqe *w, enum ifc_cqe_synd synd,
+			    const char *why)
+{
+	fwsim_trace_simple(qp->vhca, FWSIM_TRACE_QP, qp->obj.id, synd, w->index, why);
+	if (!rc_post_error(qp, IFC_CQE_REQ_ERR, w->op, w->index, synd))
+		return rc_catas(qp, "its send CQ takes no completion");
+	qp->sq_ci = (uint16_t)(qp->sq_ci + w->wqebbs);
+	fwsim_qp_flush(qp);
+	return RC_IDLE;
+}
+
+/* The responder has refused: it goes to ERR with @event, the requester gets @synd. */
+static enum rc_next rc_refused(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
+			       uint8_t event, enum ifc_cqe_synd synd, const char *why)
+{
+	fwsim_trace_simple(peer->vhca, FWSIM_TRACE_QP, peer->obj.id, synd, 0, why);
+	rc_event(peer, event);
+	fwsim_qp_flush(peer);
+	return rc_fail(qp, w, synd, why);
+}
+
+/* The responder's receive WQE has failed: it is completed with @own, the requester gets @synd. */
+static enum rc_next rc_recv_failed(struct fwsim_qp *qp, const struct rc_wqe *w,
+				   struct fwsim_qp *peer, enum ifc_cqe_synd own,
+				   enum ifc_cqe_synd synd, const char *why)
+{
+	fwsim_trace_simple(peer->vhca, FWSIM_TRACE_QP, peer->obj.id, own, peer->rq_ci, why);
+	if (rc_post_error(peer, IFC_CQE_RESP_ERR, 0, peer->rq_ci, own)) {
+		peer->rq_ci++;
+		fwsim_qp_flush(peer);
+	} else {
+		rc_catas(peer, "its receive CQ takes no completion");
+	}
+	return rc_fail(qp, w, synd, why);
+}
+
+static enum rc_next rc_local_fault(struct fwsim_qp *qp, const struct rc_wqe *w)
+{
+	return rc_fail(qp, w, IFC_CQE_SYND_LOCAL_PROT, "local memory: key, rights, bounds or bus");
+}
+
+/* ---- the other side ------------------------------------------------------------------------ */
+
+/* Function that the QP's path leads to; NULL if nowhere on this card. */
+static struct fwsim_vhca *rc_target(const struct fwsim_qp *qp)
+{
+	struct fwsim_vhca *v = qp->vhca;
+	const uint8_t *own = IFC_CPTR(nic_vport_context, v->vport.ctx, permanent_address) + 2;
+	const uint8_t *ads = IFC_CPTR(qpc, qp->ctx, primary_address_path);
+	const uint8_t *mac = ads + IFC_BIT_OFF(ads, rmac_47_32) / 8;
+
+	if (IFC_GET(ads, ads, fl) || !memcmp(mac, own, 6))
+		return v;
+	return fwsim_vport_by_mac(v->fw, mac);
+}
+
+static uint32_t rc_packets(const struct fwsim_qp *qp, uint64_t len)
+{
+	uint64_t mtu = 128ULL << IFC_GET(qpc, qp->ctx, mtu);
+
+	return len ? (uint32_t)((len + mtu - 1) / mtu) : 1;
+}
+
+enum rc_reach { RC_REACHED, RC_HELD, RC_SILENT };
+
+static enum rc_reach rc_reach(struct fwsim_qp *qp, struct fwsim_qp **found, const char **why)
+{
+	struct fwsim_vhca *t = rc_target(qp);
+	struct fwsim_qp *peer;
+
+	*why = "no function has the path's MAC address";
+	if (!t)
+		return RC_SILENT;
+	if (t->mig == FWSIM_MIG_STOPPED)
+		return RC_HELD;
+	*why = "the responder's function may do no DMA";
+	if (!t->bus_master || !fwsim_vhca_may_respond(t))
+		return RC_SILENT;
+	*why = "the responder has no QP of that number";
+	peer = fwsim_table_get(&t->obj[FWSIM_OBJ_QP], qp->remote_qpn);
+	if (!peer)
+		return RC_SILENT;
+	*why = "the responder's QP is not in RTR or RTS";
+	if (peer->state != IFC_QP_RTR && peer->state != IFC_QP_RTS)
+		return RC_SILENT;
+	*why = "the responder's QP is connected to another";
+	if (peer->remote_qpn != qp->obj.id || rc_target(peer) != qp->vhca)
+		return RC_SILENT;
+	*why = "the packet sequence numbers of the two QPs differ";
+	if (IFC_GET(qpc, qp->ctx, next_send_psn) != IFC_GET(qpc, peer->ctx, next_rcv_psn))
+		return RC_SILENT;
+	*found = peer;
+	return RC_REACHED;
+}
+
+/* No answer: try again after the ack timeout, until the retries are used up. */
+static enum rc_next rc_silent(struct fwsim_qp *qp, const struct rc_wqe *w, const char *why)
+{
+	unsigned int timeout = IFC_GET(qpc, qp->ctx, primary_address_path.ack_timeout);
+	unsigned int retries = IFC_GET(qpc, qp->ctx, retry_count);
+	uint64_t now = fwsim_now(qp->vhca->fw);
+	uint64_t ns = timeout ? 4096ULL << timeout : RC_SILENT_POLL_NS;
+
+	if (!timeout) {
+		qp->give_up_at = 0;
+		return rc_wait(qp, ns);
+	}
+	if (!qp->give_up_at) {
+		fwsim_trace_simple(qp->vhca, FWSIM_TRACE_QP, qp->obj.id, 0, w->index, why);
+		qp->give_up_at = now + ns * (retries + 1);
+		qp->retry_left = (uint8_t)retries;
+	} else if (now >= qp->give_up_at) {
+		return rc_fail(qp, w, IFC_CQE_SYND_TRANSPORT_RETRY_EXC, why);
+	} else if (qp->retry_left) {
+		qp->retry_left--;
+	}
+	return rc_wait(qp, ns);
+}
+
+/* The responder has no receive WQE: wait as long as it asks for, as often as the requester may. */
+static enum rc_next rc_rnr(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
+{
+	/* IB specification, RNR NAK timer field, in units of 10 us */
+	static const uint16_t unit[32] = {
+		0,   1,	  2,   3,   4,	  6,	8,    12,   16,	  24,	32,   48,    64,   96,
+		128, 192, 256, 384, 512,  768,	1024, 1536, 2048, 3072, 4096, 6144,  8192, 12288,
+		16384, 24576, 32768, 49152,
+	};
+	uint16_t t = unit[IFC_GET(qpc, peer->ctx, min_rnr_nak)];
+	uint64_t ns = (t ? t : 65536ULL) * 10000;
+
+	if (IFC_GET(qpc, qp->ctx, rnr_retry) != RC_RNR_FOREVER) {
+		if (!qp->rnr_left)
+			return rc_fail(qp, w, IFC_CQE_SYND_RNR_RETRY_EXC,
+				       "the responder has no receive WQE");
+		qp->rnr_left--;
+	}
+	return rc_wait(qp, ns);
+}
+
+/* ---- messages ------------------------------------------------------------------------------ */
+
+static bool op_needs_recv(uint8_t op)
+{
+	return op == IFC_WQE_SEND || op == IFC_WQE_SEND_IMM || op == IFC_WQE_RDMA_WRITE_IMM;
+}
+
+static bool op_is_send(uint8_t op)
+{
+	return op == IFC_WQE_SEND || op == IFC_WQE_SEND_IMM;
+}
+
+/* The requester's end of a message; @len goes into the CQE of a READ. */
+static enum rc_next rc_complete(struct fwsim_qp *qp, const struct rc_wqe *w)
+{
+	uint8_t cqe[64];
+
+	if (w->signalled) {
+		cqe_fill(qp, cqe, IFC_CQE_REQ, w->op, w->index);
+		if (w->op == IFC_WQE_RDMA_READ)
+			ifc_st32(cqe + 44, (uint32_t)w->total);
+		if (!fwsim_cq_post(qp->vhca, qp->cqn_snd, cqe, false))
+			return rc_catas(qp, "its send CQ takes no completion");
+	}
+	qp->sq_ci = (uint16_t)(qp->sq_ci + w->wqebbs);
+	qp->sq_off = 0;
+	return RC_MORE;
+}
+
+/* The responder's end of a message that uses up a receive WQE. */
+static bool rc_complete_recv(struct fwsim_qp *peer, const struct fwsim_qp *qp,
+			     const struct rc_wqe *w)
+{
+	uint8_t cqe[64];
+
+	cqe_fill(peer, cqe,
+		 w->op == IFC_WQE_SEND	      ? IFC_CQE_RESP_SEND :
+		 w->op == IFC_WQE_SEND_IMM    ? IFC_CQE_RESP_SEND_IMM :
+						IFC_CQE_RESP_WR_IMM,
+		 0, peer->rq_ci);
+	ifc_st32(cqe + 24, qp->obj.id);
+	if (w->op != IFC_WQE_SEND)
+		memcpy(cqe + 36, w->imm, 4);
+	ifc_st32(cqe + 44, (uint32_t)w->total);
+	if (!fwsim_cq_post(peer->vhca, peer->cqn_rcv, cqe, w->solicited))
+		return false;
+	peer->rq_ci++;
+	return true;
+}
+
+/* Key and rights of the responder for the whole of an RDMA; nothing is moved before they are right. */
+static bool rdma_allowed(const struct fwsim_qp *peer, const struct rc_wqe *w)
+{
+	bool read = w->op == IFC_WQE_RDMA_READ;
+
+	if (!w->total)
+		return true;
+	if (read ? !IFC_GET(qpc, peer->ctx, rre) : !IFC_GET(qpc, peer->ctx, rwe))
+		return false;
+	return fwsim_mkey_check(peer->vhca, w->rkey, peer->pd,
+				read ? FWSIM_ACC_RR : FWSIM_ACC_RW, w->raddr,
+				w->total) == FWSIM_MKEY_OK;
+}
+
+/* Move @n bytes at qp->sq_off. RC_MORE if all went well. */
+static enum rc_next rdma_slice(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
+			       uint8_t *buf, size_t n)
+{
+	bool read = w->op == IFC_WQE_RDMA_READ;
+	enum fwsim_mkey_fault f;
+
+	if (!rdma_allowed(peer, w))
+		return rc_refused(qp, w, peer, IFC_EVENT_WQ_ACCESS_ERROR,
+				  IFC_CQE_SYND_REMOTE_ACCESS,
+				  "remote memory: key, domain, rights or bounds");
+	if (!n)
+		return RC_MORE;
+	if (!read && rc_gather(qp, w, qp->sq_off, buf, n) != FWSIM_MKEY_OK)
+		return rc_local_fault(qp, w);
+	if (read)
+		f = fwsim_mkey_read(peer->vhca, w->rkey, peer->pd, FWSIM_ACC_RR,
+				    w->raddr + qp->sq_off, buf, n);
+	else
+		f = fwsim_mkey_write(peer->vhca, w->rkey, peer->pd, FWSIM_ACC_RW,
+				     w->raddr + qp->sq_off, buf, n);
+	if (f != FWSIM_MKEY_OK)
+		return rc_refused(qp, w, peer, IFC_EVENT_WQ_CATAS_ERROR, IFC_CQE_SYND_REMOTE_OP,
+				  "the responder's bus refused");
+	if (read && rc_scatter(qp, w, qp->sq_off, buf, n) != FWSIM_MKEY_OK)
+		return rc_local_fault(qp, w);
+	return RC_MORE;
+}
+
+static enum rc_next send_slice(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
+			       uint8_t *buf, size_t n)
+{
+	struct rc_wqe r;
+
+	switch (rc_fetch_recv(peer, &r)) {
+	case RC_FETCH_OK:
+		break;
+	case RC_FETCH_BAD:
+		return rc_recv_failed(qp, w, peer, IFC_CQE_SYND_LOCAL_QP_OP,
+				      IFC_CQE_SYND_REMOTE_OP, "the receive WQE makes no sense");
+	case RC_FETCH_DMA:
+		rc_catas(peer, "the bus refused its receive WQE");
+		return rc_fail(qp, w, IFC_CQE_SYND_REMOTE_OP, "the responder's bus refused");
+	}
+	if (w->total > r.total)
+		return rc_recv_failed(qp, w, peer, IFC_CQE_SYND_LOCAL_LENGTH,
+				      IFC_CQE_SYND_REMOTE_INVAL_REQ,
+				      "the message is longer than the receive WQE");
+	if (!n)
+		return RC_MORE;
+	if (rc_gather(qp, w, qp->sq_off, buf, n) != FWSIM_MKEY_OK)
+		return rc_local_fault(qp, w);
+	if (rc_scatter(peer, &r, qp->sq_off, buf, n) != FWSIM_MKEY_OK)
+		return rc_recv_failed(qp, w, peer, IFC_CQE_SYND_LOCAL_PROT, IFC_CQE_SYND_REMOTE_OP,
+				      "receive memory: key, rights, bounds or bus");
+	return RC_MORE;
+}
+
+/* Count a message that has gone through on both sides, and answer it. */
+static enum rc_next rc_message_done(struct fwsim_qp *qp, const struct rc_wqe *w,
+				    struct fwsim_qp *peer)
+{
+	uint32_t psn = (IFC_GET(qpc, qp->ctx, next_send_psn) + rc_packets(qp, w->total)) & 0xffffff;
+
+	if (op_needs_recv(w->op) && !rc_complete_recv(peer, qp, w)) {
+		rc_catas(peer, "its receive CQ takes no completion");
+		return rc_fail(qp, w, IFC_CQE_SYND_REMOTE_OP, "the responder's CQ is in error");
+	}
+	IFC_SET(qpc, peer->ctx, next_rcv_psn, psn);
+	IFC_SET(qpc, qp->ctx, next_send_psn, psn);
+	IFC_SET(qpc, qp->ctx, last_acked_psn, (psn - 1) & 0xffffff);
+	qp->retry_left = (uint8_t)IFC_GET(qpc, qp->ctx, retry_count);
+	qp->rnr_left = (uint8_t)IFC_GET(qpc, qp->ctx, rnr_retry);
+	return rc_complete(qp, w);
+}
+
+/* Is there a receive WQE? RC_MORE if so; otherwise what becomes of the requester. */
+static enum rc_next rc_need_recv(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
+{
+	uint16_t pi;
+
+	if (!peer->has_rq)
+		return rc_refused(qp, w, peer, IFC_EVENT_WQ_INVAL_REQ_ERROR,
+				  IFC_CQE_SYND_REMOTE_INVAL_REQ,
+				  "the responder has no receive queue");
+	if (rc_read_rq_pi(peer, &pi)) {
+		rc_catas(peer, "the bus refused its doorbell record");
+		return rc_fail(qp, w, IFC_CQE_SYND_REMOTE_OP, "the responder's bus refused");
+	}
+	return pi == peer->rq_ci ? rc_rnr(qp, w, peer) : RC_MORE;
+}
+
+/* One slice of the message in @w. */
+static enum rc_next rc_slice(struct fwsim_qp *qp, const struct rc_wqe *w)
+{
+	struct fwsim_qp *peer;
+	uint8_t buf[RC_SLICE];
+	enum rc_next next;
+	const char *why;
+	size_t n;
+
+	switch (rc_reach(qp, &peer, &why)) {
+	case RC_REACHED:
+		break;
+	case RC_HELD:
+		qp->give_up_at = 0;
+		return rc_wait(qp, RC_HOLD_NS);
+	case RC_SILENT:
+		return rc_silent(qp, w, why);
+	}
+	qp->give_up_at = 0;
+	if (op_needs_recv(w->op)) {
+		next = rc_need_recv(qp, w, peer);
+		if (next != RC_MORE)
+			return next;
+	}
+	n = w->total - qp->sq_off < RC_SLICE ? (size_t)(w->total - qp->sq_off) : RC_SLICE;
+	next = op_is_send(w->op) ? send_slice(qp, w, peer, buf, n) :
+				   rdma_slice(qp, w, peer, buf, n);
+	if (next != RC_MORE)
+		return next;
+	qp->sq_off += (uint32_t)n;
+	return qp->sq_off < w->total ? RC_MORE : rc_message_done(qp, w, peer);
+}
+
+static enum rc_next rc_send_step(struct fwsim_qp *qp)
+{
+	struct rc_wqe w;
+
+	if (qp->wait_until > fwsim_now(qp->vhca->fw)) {
+		rc_wait_arm(qp->vhca->fw, qp->wait_until);
+		return RC_IDLE;
+	}
+	qp->wait_until = 0;
+	if (!qp->has_sq)
+		return RC_IDLE;
+	if (qp->db_pending) {
+		if (rc_read_sq_pi(qp, &qp->sq_pi))
+			return rc_catas(qp, "the bus refused its doorbell record");
+		qp->db_pending = false;
+	}
+	if (qp->sq_ci == qp->sq_pi)
+		return RC_IDLE;
+	switch (rc_fetch_send(qp, &w)) {
+	case RC_FETCH_OK:
+		break;
+	case RC_FETCH_BAD:
+		return rc_fail(qp, &w, IFC_CQE_SYND_LOCAL_QP_OP, "the send WQE makes no sense");
+	case RC_FETCH_DMA:
+		return rc_catas(qp, "the bus refused its send WQE");
+	}
+	if (w.op == IFC_WQE_NOP)
+		return rc_complete(qp, &w);
+	if (w.total > 1ULL << IFC_GET(qpc, qp->ctx, log_msg_max) || w.total > UINT32_MAX ||
+	    qp->sq_off > w.total)
+		return rc_fail(qp, &w, IFC_CQE_SYND_LOCAL_LENGTH,
+			       "the message is longer than log_msg_max allows");
+	return rc_slice(qp, &w);
+}
+
+/* ---- flush --------------------------------------------------------------------------------- */
+
+/* Complete up to @n send WQEs with a flush error; how many are left of @n. */
+static unsigned int flush_sq(struct fwsim_qp *qp, unsigned int n)
+{
+	struct rc_wqe w;
+
+	if (!qp->has_sq || rc_read_sq_pi(qp, &qp->sq_pi))
+		return n;
+	if ((uint16_t)(qp->sq_pi - qp->sq_ci) > 1u << qp->log_sq_size)
+		qp->sq_ci = (uint16_t)(qp->sq_pi - (1u << qp->log_sq_size));
+	for (; n && qp->sq_ci != qp->sq_pi; n--) {
+		if (rc_fetch_ctrl(qp, &w) == RC_FETCH_DMA ||
+		    !rc_post_error(qp, IFC_CQE_REQ_ERR, w.op, w.index, IFC_CQE_SYND_WR_FLUSH)) {
+			qp->sq_ci = qp->sq_pi; /* nobody can be told */
+			break;
+		}
+		qp->sq_ci = (uint16_t)(qp->sq_ci + w.wqebbs);
+	}
+	return n;
+}
+
+/* The same for receive WQEs. @gone: the bus refused, so there is no use in looking again. */
+static unsigned int flush_rq(struct fwsim_qp *qp, unsigned int n, bool *gone)
+{
+	uint16_t pi;
+
+	*gone = !qp->has_rq || rc_read_rq_pi(qp, &pi);
+	if (*gone)
+		return n;
+	if ((uint16_t)(pi - qp->rq_ci) > 1u << qp->log_rq_size)
+		qp->rq_ci = (uint16_t)(pi - (1u << qp->log_rq_size));
+	for (; n && qp->rq_ci != pi; n--, qp->rq_ci++) {
+		if (!rc_post_error(qp, IFC_CQE_RESP_ERR, 0, qp->rq_ci, IFC_CQE_SYND_WR_FLUSH)) {
+			qp->rq_ci = pi;
+			break;
+		}
+	}
+	return n;
+}
+
+static enum rc_next rc_flush_step(struct fwsim_qp *qp)
+{
+	unsigned int n;
+	bool gone;
+
+	if (!qp->db_pending && qp->wait_until > fwsim_now(qp->vhca->fw)) {
+		rc_wait_arm(qp->vhca->fw, qp->wait_until);
+		return RC_IDLE;
+	}
+	qp->wait_until = 0;
+	qp->db_pending = false;
+	n = flush_rq(qp, flush_sq(qp, RC_FLUSH_SLICE), &gone);
+	if (!n)
+		return RC_MORE;
+	return gone ? RC_IDLE : rc_wait(qp, RC_ERR_POLL_NS);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+static enum rc_next rc_step(struct fwsim_qp *qp)
+{
+	if (!rc_may_run(qp->vhca))
+		return RC_IDLE; /* fwsim_rc_rescan() brings it back */
+	switch (qp->state) {
+	case IFC_QP_RTS:
+		return rc_send_step(qp);
+	case IFC_QP_ERR:
+		return rc_flush_step(qp);
+	default:
+		return RC_IDLE;
+	}
+}
+
+bool fwsim_rc_run(struct fwsim *fw, unsigned int budget)
+{
+	struct fwsim_qp *qp;
+
+	for (; budget && fw->run_head; budget--) {
+		qp = fw->run_head;
+		fwsim_qp_unschedule(qp);
+		if (rc_step(qp) == RC_MORE)
+			fwsim_qp_schedule(qp);
+	}
+	return fw->run_head;
+}
