@@ -76,7 +76,7 @@ lint:
 vm:
 	@scripts/vm shell
 
-demo:
+demo: qemu driver selftests
 	@scripts/demo
 
 install: qemu
