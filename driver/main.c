@@ -154,8 +154,9 @@ static int vfmig_init_dev(struct vfio_device *core_vdev)
 	if (err)
 		return err;
 
+	/* Put by release(), which may be long after remove(). */
+	pci_dev_get(vdev->core.pdev);
 	mutex_init(&vdev->state_lock);
-	atomic_set(&vdev->reset_pending, 0);
 	INIT_WORK(&vdev->work, vfmig_state_work);
 	vdev->mig_state = VFIO_DEVICE_STATE_RUNNING;
 
@@ -177,9 +178,11 @@ static int vfmig_init_dev(struct vfio_device *core_vdev)
 static void vfmig_release_dev(struct vfio_device *core_vdev)
 {
 	struct vfmig_dev *vdev = vfmig_from_vfio(core_vdev);
+	struct pci_dev *pdev = vdev->core.pdev;
 
 	mutex_destroy(&vdev->state_lock);
 	vfio_pci_core_release_dev(core_vdev);
+	pci_dev_put(pdev);
 }
 
 static int vfmig_open_device(struct vfio_device *core_vdev)
@@ -266,15 +269,24 @@ static void vfmig_remove(struct pci_dev *pdev)
 	vfio_put_device(&vdev->core.vdev);
 }
 
+static void vfmig_reset_prepare(struct pci_dev *pdev)
+{
+	struct vfmig_dev *vdev = vfmig_from_pdev(pdev);
+
+	if (vdev->migratable)
+		vfmig_state_reset_prepare(vdev);
+}
+
 static void vfmig_reset_done(struct pci_dev *pdev)
 {
 	struct vfmig_dev *vdev = vfmig_from_pdev(pdev);
 
 	if (vdev->migratable)
-		vfmig_state_reset(vdev);
+		vfmig_state_reset_done(vdev);
 }
 
 static const struct pci_error_handlers vfmig_err_handlers = {
+	.reset_prepare = vfmig_reset_prepare,
 	.reset_done = vfmig_reset_done,
 	.error_detected = vfio_pci_core_aer_err_detected,
 };

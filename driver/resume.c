@@ -12,6 +12,7 @@
  * stay until the file is released, the mapping goes with the session.
  */
 #include <linux/anon_inodes.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -174,6 +175,10 @@ static ssize_t vfmig_resume_write_iter(struct kiocb *iocb,
 			break;
 		done += n;
 		n = 0;
+		/* Not with an image complete: no other write() may follow. */
+		if (done && res->parser.want != VFMIG_WANT_LOAD &&
+		    signal_pending(current))
+			break;
 	}
 
 	/*

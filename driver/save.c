@@ -26,6 +26,7 @@
  */
 #include <linux/anon_inodes.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -158,6 +159,8 @@ static ssize_t save_copy(struct vfmig_save *save, struct iov_iter *to)
 			return done ?: -EFAULT;
 		if (buf->pos == buf->head_len + (u64)buf->len)
 			save_retire(save, buf);
+		if (signal_pending(current))
+			break;
 	}
 	return done;
 }

@@ -37,9 +37,12 @@ static int stop_side(struct vfmig_dev *vdev, enum vfmig_side side)
 {
 	int err = vfmig_cmd_suspend_vhca(vdev, side);
 
-	if (!err)
-		vdev->stopped |= BIT(side);
-	return err;
+	if (err)
+		return err;
+	vdev->stopped |= BIT(side);
+	if (READ_ONCE(vdev->reset_flags))
+		vdev->raced = true;
+	return 0;
 }
 
 static int start_side(struct vfmig_dev *vdev, enum vfmig_side side)
@@ -180,8 +183,8 @@ static int walk_arc(struct vfmig_dev *vdev, const struct vfmig_arc *arc,
 	int err;
 
 	lockdep_assert_held(&vdev->state_lock);
-	/* What the reset has undone must not be done again behind its back. */
-	if (vfmig_reset_is_pending(vdev))
+	/* What a reset has undone must not be done again behind its back. */
+	if (READ_ONCE(vdev->reset_flags))
 		return -ECANCELED;
 
 	err = (undo ? arc->undo : arc->go)(vdev, filp);
@@ -283,29 +286,26 @@ static void start_quietly(struct vfmig_dev *vdev)
 	vdev->stopped = 0;
 }
 
-/*
- * Consume the mark of a reset, if there is one.  @raced says that state_lock
- * was held when it came: a command sent meanwhile may have stopped the VF once
- * more, after the reset had started it.
- */
-static void consume_reset(struct vfmig_dev *vdev, bool raced)
+/* Consume the mark of a reset, if there is one. */
+static void consume_reset(struct vfmig_dev *vdev)
 {
 	lockdep_assert_held(&vdev->state_lock);
-	if (!atomic_read(&vdev->reset_pending))
+	if (!vfmig_reset_is_pending(vdev))
 		return;
 
 	trace_vfmig_reset(vdev, vdev->mig_state);
 	vdev->mig_state = VFIO_DEVICE_STATE_RUNNING;
 	end_sessions(vdev);
-	if (raced)
+	if (vdev->raced)
 		start_quietly(vdev);
+	vdev->raced = false;
 	vdev->stopped = 0;
 	vdev->maybe_running = false;
 	/*
 	 * Last, because read() and write() go by the mark until the sessions
 	 * are dead.  A reset that came since finds its work done.
 	 */
-	atomic_set(&vdev->reset_pending, 0);
+	clear_bit(VFMIG_RESET_DONE, &vdev->reset_flags);
 }
 
 /**
@@ -320,7 +320,7 @@ static void consume_reset(struct vfmig_dev *vdev, bool raced)
 void vfmig_state_lock(struct vfmig_dev *vdev)
 {
 	mutex_lock(&vdev->state_lock);
-	consume_reset(vdev, false);
+	consume_reset(vdev);
 }
 
 /**
@@ -328,27 +328,43 @@ void vfmig_state_lock(struct vfmig_dev *vdev)
  * @vdev: the VF
  *
  * A reset that came while the lock was held is dealt with before.  One that
- * comes right now finds the work item queued by vfmig_state_reset().
+ * comes right now finds the work item queued by vfmig_state_reset_done().
  *
  * Context: Process; state_lock held.
  */
 void vfmig_state_unlock(struct vfmig_dev *vdev)
 {
-	consume_reset(vdev, true);
+	consume_reset(vdev);
 	mutex_unlock(&vdev->state_lock);
 }
 
 /**
- * vfmig_state_reset - the VF has been reset
+ * vfmig_state_reset_prepare - the VF is about to be reset
+ * @vdev: the VF
+ *
+ * From here on no arc starts, and one under way is known to race.
+ *
+ * Context: Any; VFIO holds locks under which state_lock may not be taken.
+ */
+void vfmig_state_reset_prepare(struct vfmig_dev *vdev)
+{
+	set_bit(VFMIG_RESETTING, &vdev->reset_flags);
+}
+
+/**
+ * vfmig_state_reset_done - the VF has been reset
  * @vdev: the VF
  *
  * Only leaves a mark and sees to it that somebody finds it soon.
  *
  * Context: Any; VFIO holds locks under which state_lock may not be taken.
  */
-void vfmig_state_reset(struct vfmig_dev *vdev)
+void vfmig_state_reset_done(struct vfmig_dev *vdev)
 {
-	atomic_set(&vdev->reset_pending, 1);
+	set_bit(VFMIG_RESET_DONE, &vdev->reset_flags);
+	/* The mark first: at no time in between may the flags be all clear. */
+	smp_mb__before_atomic();
+	clear_bit(VFMIG_RESETTING, &vdev->reset_flags);
 	queue_work(vdev->wq, &vdev->work);
 }
 

@@ -21,15 +21,15 @@
  *
  * A function level reset ends every session and makes the state RUNNING.
  * reset_done() comes with VFIO's memory_lock held, under which no lock of ours
- * may be waited for.  It leaves a mark, vfmig_dev::reset_pending, that the
- * guard consumes whenever state_lock is taken and before it is released;
- * read(), write() and poll() look at the mark too.  Hence nobody can observe a
- * session or a state from before the reset once the reset has returned.
+ * may be waited for.  It leaves a mark, VFMIG_RESET_DONE, that the guard
+ * consumes whenever state_lock is taken and before it is released; read(),
+ * write() and poll() look at the mark too.  Hence nobody can observe a session
+ * or a state from before the reset once the reset has returned.
  */
 #ifndef VFMIG_H
 #define VFMIG_H
 
-#include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/cleanup.h>
 #include <linux/fs.h>
 #include <linux/mutex.h>
@@ -49,6 +49,12 @@ struct iov_iter;
 struct vfmig_save;
 struct vfmig_resume;
 
+/* Bits of vfmig_dev::reset_flags. */
+enum vfmig_reset_flag {
+	VFMIG_RESETTING,	/* between reset_prepare() and reset_done() */
+	VFMIG_RESET_DONE,	/* the mark that the guard consumes */
+};
+
 /*
  * One VF.  Fields up to @wq are set before the device is registered and do not
  * change; the rest is guarded by @state_lock if nothing else is said.
@@ -64,10 +70,15 @@ struct vfmig_dev {
 	struct workqueue_struct *wq;
 
 	struct work_struct work;	/* pending reset, next SAVE */
-	atomic_t reset_pending;
+	unsigned long reset_flags;	/* enum vfmig_reset_flag; no lock */
 	struct mutex state_lock;	/* see the top of this file */
 	enum vfio_device_mig_state mig_state;
 	unsigned long stopped;		/* BIT(enum vfmig_side): suspended */
+	/*
+	 * A side was suspended while a reset was going on; nobody knows which
+	 * of the two came last.
+	 */
+	bool raced;
 	bool detached;			/* the PF has taken the VF away */
 	/*
 	 * The PF has disabled and enabled the VF since the last reset, so the
@@ -90,7 +101,7 @@ static inline struct device *vfmig_device(struct vfmig_dev *vdev)
 
 static inline bool vfmig_reset_is_pending(struct vfmig_dev *vdev)
 {
-	return atomic_read(&vdev->reset_pending);
+	return test_bit(VFMIG_RESET_DONE, &vdev->reset_flags);
 }
 
 /* state.c */
@@ -103,7 +114,8 @@ void vfmig_state_open(struct vfmig_dev *vdev);
 void vfmig_state_close(struct vfmig_dev *vdev);
 void vfmig_state_attach(struct vfmig_dev *vdev);
 void vfmig_state_detach(struct vfmig_dev *vdev);
-void vfmig_state_reset(struct vfmig_dev *vdev);
+void vfmig_state_reset_prepare(struct vfmig_dev *vdev);
+void vfmig_state_reset_done(struct vfmig_dev *vdev);
 void vfmig_state_work(struct work_struct *work);
 extern const struct vfio_migration_ops vfmig_mig_ops;
 
