@@ -35,17 +35,28 @@ static const char *nth(const char *var, unsigned int i, const char *what)
 
 const char *env_vf(unsigned int i)
 {
-	return nth("VFMIG_VFS", i, "VF");
+	return nth("VFMIG_VF_BDFS", i, "VF");
 }
 
 const char *env_vf2(unsigned int i)
 {
-	return nth("VFMIG_VFS2", i, "VF of the second PF");
+	return nth("VFMIG_VF2_BDFS", i, "VF of the second PF");
 }
 
 const char *env_pf(unsigned int i)
 {
-	return nth("VFMIG_PFS", i, "PF");
+	return nth("VFMIG_PF_BDFS", i, "PF");
+}
+
+int env_bind(const char *bdf, const char *driver)
+{
+	char now[64];
+
+	pci_driver(bdf, now, sizeof(now));
+	if (*now)
+		sysfs_write(bdf, "/sys/bus/pci/drivers/%s/unbind", now);
+	sysfs_write(driver ? driver : "\n", "/sys/bus/pci/devices/%s/driver_override", bdf);
+	return driver ? sysfs_write(bdf, "/sys/bus/pci/drivers/%s/bind", driver) : 0;
 }
 
 void env_need_simulator(const char *why)

@@ -10,12 +10,14 @@
 #include <stddef.h>
 
 /*
- * BDF of VF @i of the first PF (VFMIG_VFS, a list), of VF @i of the second one (VFMIG_VFS2), of PF @i
- * (VFMIG_PFS). Skips the test if there is none.
+ * BDF of VF @i of the first PF (VFMIG_VF_BDFS, a list), of VF @i of the second one (VFMIG_VF2_BDFS),
+ * of PF @i (VFMIG_PF_BDFS). Skips the test if there is none.
  */
 const char *env_vf(unsigned int i);
 const char *env_vf2(unsigned int i);
 const char *env_pf(unsigned int i);
+/* Take @bdf from its driver and give it to @driver, NULL = nobody. Returns 0 or -errno. */
+int env_bind(const char *bdf, const char *driver);
 /* Skips the test unless the card is the simulated one. */
 void env_need_simulator(const char *why);
 

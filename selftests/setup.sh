@@ -1,0 +1,165 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Make VFs ready for a test and put everything back afterwards.
+#
+# Usage: selftests/setup.sh [OPTION]... -- COMMAND...
+#
+#   --driver NAME    driver that gives the VFs to VFIO: mlx5_vfmig (default),
+#                    mlx5_vfio_pci or vfio-pci
+#   --driver2 NAME   the same for every VF with an odd number
+#   --vfs N          VFs of each PF (default: 4)
+#   --pf BDF         a PF to use; repeat it for more (default: every mlx5 PF, at
+#                    most two, when the card is simulated)
+#
+# COMMAND gets VFMIG_PF_BDFS, VFMIG_VF_BDFS (VFs of the first PF), VFMIG_VF2_BDFS
+# (of the second one), VFMIG_DRIVER, and VFMIG_SIMULATOR=1 if the card is
+# simulated. On a real machine --pf must be given: its VFs are taken away.
+# Needs root. Exit status: that of COMMAND.
+
+set -u
+
+PCI=/sys/bus/pci/devices
+TOP=${VFMIG_TOP:-$(cd "$(dirname "$0")/.." && pwd)}
+DRIVER=${VFMIG_DRIVER:-mlx5_vfmig}
+DRIVER2=
+NVFS=4
+PFS=
+LOADED=
+
+die() {
+	printf 'Bail out! setup.sh: %s\n' "$*"
+	exit 1
+}
+
+usage() {
+	sed -n '/^# Usage:/,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"
+}
+
+is_loaded() {
+	[ -d "/sys/module/$(printf %s "$1" | tr - _)" ]
+}
+
+load() {
+	is_loaded "$1" && return 0
+	case $1 in
+	mlx5_vfmig)
+		modprobe -a mlx5_core vfio-pci-core || die "no mlx5_core or vfio-pci-core"
+		modprobe -q iova_bitmap 2>/dev/null
+		ko=${VFMIG_KO:-$TOP/build/driver/$(uname -r)/mlx5_vfmig.ko}
+		if [ -e "$ko" ]; then
+			insmod "$ko" || die "insmod $ko failed"
+		else
+			modprobe mlx5_vfmig || die "no $ko"
+		fi
+		;;
+	*)
+		modprobe "$1" || die "no module $1 for $(uname -r)"
+		;;
+	esac
+	LOADED="$1 $LOADED"
+}
+
+find_pfs() {
+	for d in "$PCI"/*; do
+		if [ "$(cat "$d/vendor")" = 0x15b3 ] && [ -e "$d/sriov_totalvfs" ]; then
+			echo "${d##*/}"
+		fi
+	done | head -n 2
+}
+
+# bdf_of_vf PF INDEX
+bdf_of_vf() {
+	link=$(readlink "$PCI/$1/virtfn$2") || return 1
+	echo "${link##*/}"
+}
+
+# bind BDF DRIVER: "" gives it to nobody.
+bind() {
+	if [ -e "$PCI/$1/driver" ]; then
+		echo "$1" >"$PCI/$1/driver/unbind"
+	fi
+	if [ -n "$2" ]; then
+		echo "$2" >"$PCI/$1/driver_override"
+		echo "$1" >"/sys/bus/pci/drivers/$2/bind" || die "$1 does not bind to $2"
+	else
+		echo >"$PCI/$1/driver_override"
+	fi
+}
+
+undo() {
+	trap - EXIT INT TERM
+	for pf in $PFS; do
+		[ -e "$PCI/$pf/sriov_numvfs" ] || continue
+		echo 0 >"$PCI/$pf/sriov_numvfs" 2>/dev/null
+		echo 1 >"$PCI/$pf/sriov_drivers_autoprobe"
+	done
+	for m in $LOADED; do
+		[ "$m" = mlx5_core ] || rmmod "$m" || status=1
+	done
+}
+
+main() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--driver) DRIVER=$2; shift 2 ;;
+		--driver2) DRIVER2=$2; shift 2 ;;
+		--vfs) NVFS=$2; shift 2 ;;
+		--pf) PFS="$PFS $2"; shift 2 ;;
+		-h | --help) usage; exit 0 ;;
+		--) shift; break ;;
+		*) die "unknown option $1" ;;
+		esac
+	done
+	[ $# -gt 0 ] || die "no command"
+	[ "$(id -u)" -eq 0 ] || die "needs root"
+	status=0
+
+	load mlx5_core
+	if [ -z "$PFS" ]; then
+		[ "${VFMIG_VM:-}" = 1 ] || die "not in the test VM: name the PF with --pf"
+		PFS=$(find_pfs)
+	fi
+	[ -n "$PFS" ] || die "no mlx5 PF"
+	trap 'undo; exit 130' INT TERM
+	trap 'undo' EXIT
+	for m in vfio-pci $DRIVER $DRIVER2; do
+		load "$m"
+	done
+
+	n=0
+	for pf in $PFS; do
+		[ "$(basename "$(readlink "$PCI/$pf/driver")")" = mlx5_core ] ||
+			echo "$pf" >/sys/bus/pci/drivers/mlx5_core/bind || die "$pf has no driver"
+		echo 0 >"$PCI/$pf/sriov_drivers_autoprobe"
+		echo 0 >"$PCI/$pf/sriov_numvfs"
+		echo "$NVFS" >"$PCI/$pf/sriov_numvfs" || die "$pf does not make $NVFS VFs"
+		list=
+		i=0
+		while [ $i -lt "$NVFS" ]; do
+			vf=$(bdf_of_vf "$pf" $i) || die "$pf has no VF $i"
+			if [ -n "$DRIVER2" ] && [ $((i % 2)) -eq 1 ]; then
+				bind "$vf" "$DRIVER2"
+			else
+				bind "$vf" "$DRIVER"
+			fi
+			list="$list${list:+ }$vf"
+			i=$((i + 1))
+		done
+		if [ $n -eq 0 ]; then VFMIG_VF_BDFS=$list; else VFMIG_VF2_BDFS=$list; fi
+		n=$((n + 1))
+	done
+	# shellcheck disable=SC2086 # one line, single spaces
+	VFMIG_PF_BDFS=$(printf '%s ' $PFS)
+	VFMIG_DRIVER=$DRIVER
+	VFMIG_SIMULATOR=${VFMIG_SIMULATOR:-${VFMIG_VM:-0}}
+	export VFMIG_PF_BDFS VFMIG_VF_BDFS VFMIG_VF2_BDFS VFMIG_DRIVER VFMIG_SIMULATOR
+
+	"$@" || status=$?
+	undo
+	exit $status
+}
+
+VFMIG_VF_BDFS=
+VFMIG_VF2_BDFS=
+main "$@"
