@@ -3,18 +3,18 @@
 """
 Derive from mlx5_ifc.h which bits of each command input are reserved.
 
-Call (from a Makefile, or from meson as custom_target(capture: true)):
+Call:
 
-    gen_reserved.py LINUX_MLX5_IFC_H > ifc_reserved.h
+    gen_reserved.py LINUX_MLX5_IFC_H [OUT]
 
-For every layout mlx5_ifc_NAME_in_bits it prints
+For every layout mlx5_ifc_NAME_in_bits it writes, to OUT or to standard output,
 
-    #define FWSIM_RESERVED_NAME_in { 0, 0x0000ffffu }, { 3, 0xf0000000u },
+    #define FWSIM_RESERVED_NAME_in { 0, 1, 0x0000ffffu }, { 3, 2, 0xffffffffu },
 
-that is, pairs of dword number and mask (host order of the big-endian dword) to go inside the braces
-of an array. A bit counts as reserved if a field called reserved_at_* covers it, at any depth; inside a
+that is, first dword, number of dwords and the mask of each (host order of the big-endian dword), to go
+inside the braces of an array. A bit counts as reserved if a field called reserved_at_* covers it, at any depth; inside a
 union only if no member gives it a meaning. Bits of an array of unknown length never count. An input
-without reserved bits gets { 0, 0u }.
+without reserved bits gets { 0, 0, 0u }.
 """
 
 import pathlib
@@ -159,14 +159,16 @@ class Masks:
         return self.done[name]
 
 
-def dwords(size: int, mask: int) -> list[tuple[int, int]]:
-    """Split @mask into big-endian dwords: bit 0 of a layout is the highest bit of dword 0."""
-    out = []
+def dwords(size: int, mask: int) -> list[tuple[int, int, int]]:
+    """Split @mask into runs of equal dwords: bit 0 of a layout is the highest bit of dword 0."""
+    out: list[tuple[int, int, int]] = []
     for n in range((size + 31) // 32):
         bits = mask >> 32 * n & 0xffffffff
         value = int(f"{bits:032b}"[::-1], 2)
-        if value:
-            out.append((n, value))
+        if out and out[-1][2] == value and out[-1][0] + out[-1][1] == n:
+            out[-1] = (out[-1][0], out[-1][1] + 1, value)
+        elif value:
+            out.append((n, 1, value))
     return out
 
 
@@ -176,28 +178,31 @@ def read(path: pathlib.Path) -> str:
                   path.read_text(encoding="utf-8"), flags=re.M)
 
 
-def main(argv: list[str]) -> int:
-    if len(argv) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    masks = Masks(Parser(read(pathlib.Path(argv[1]))).parse())
-    print("/* SPDX-License-Identifier: GPL-2.0-or-later */")
-    print("/* Made by gen_reserved.py from mlx5_ifc.h. Do not edit. */")
-    print("#ifndef FWSIM_IFC_RESERVED_H\n#define FWSIM_IFC_RESERVED_H\n")
-    count = 0
+def header(masks: Masks) -> str:
+    lines = ["/* SPDX-License-Identifier: GPL-2.0-or-later */",
+             "/* Made by gen_reserved.py from mlx5_ifc.h. Do not edit. */",
+             "#ifndef FWSIM_IFC_RESERVED_H", "#define FWSIM_IFC_RESERVED_H", ""]
     for name in masks.layouts:
         m = re.fullmatch(r"mlx5_ifc_(\w+_in)_bits", name)
-        if not m:
-            continue
-        size, reserved, _ = masks.layout(name)
-        pairs = dwords(size, reserved) or [(0, 0)]
-        body = " ".join(f"{{ {n}, {v:#010x}u }}," for n, v in pairs)
-        print(f"#define FWSIM_RESERVED_{m.group(1)} {body}")
-        count += 1
-    print("\n#endif")
-    if count < 100:
-        print(f"only {count} command inputs found: not an mlx5_ifc.h?", file=sys.stderr)
-        return 1
+        if m:
+            size, reserved, _ = masks.layout(name)
+            pairs = dwords(size, reserved) or [(0, 0, 0)]
+            body = " ".join(f"{{ {n}, {c}, {v:#010x}u }}," for n, c, v in pairs)
+            lines.append(f"#define FWSIM_RESERVED_{m.group(1)} {body}")
+    if len(lines) < 100:
+        raise ValueError(f"only {len(lines) - 5} command inputs found: not an mlx5_ifc.h?")
+    return "\n".join(lines + ["", "#endif", ""])
+
+
+def main(argv: list[str]) -> int:
+    if len(argv) not in (2, 3):
+        print(__doc__, file=sys.stderr)
+        return 2
+    text = header(Masks(Parser(read(pathlib.Path(argv[1]))).parse()))
+    if len(argv) == 3:
+        pathlib.Path(argv[2]).write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
     return 0
 
 

@@ -172,5 +172,6 @@ enum ifc_status h_disable_hca(struct harness *h, unsigned int fn, unsigned int t
 int32_t h_query_pages(struct harness *h, unsigned int fn, unsigned int which);
 enum ifc_status h_give_pages(struct harness *h, unsigned int fn, unsigned int n);
 uint32_t h_take_pages(struct harness *h, unsigned int fn, unsigned int n);
+#define h_pages(h, fn) fwsim_pages_held((h)->fw, (fn))
 
 #endif

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Capabilities: what the card offers to which function, and what a driver has chosen of it. The values
+ * follow docs/cmdif.rst; whatever is not set here is not offered.
+ */
+#include "core.h"
+
+#define CAP_LEN 4096
+#define CAP_GENERAL 0x0
+#define CAP_GENERAL_2 0x20
+#define CHECKSUM_MAX 3
+
+enum cap_synd {
+	CAP_SYND_TYPE = 0x100001,
+	CAP_SYND_FUNCTION = 0x100002,
+	CAP_SYND_STATE = 0x100003,
+	CAP_SYND_MEMORY = 0x100004,
+};
+
+#define GEN(cap, fld, v) IFC_SET(cmd_hca_cap, (cap), fld, (v))
+#define GEN2(cap, fld, v) IFC_SET(cmd_hca_cap_2, (cap), fld, (v))
+
+static void general_max(const struct fwsim_vhca *v, uint8_t *cap)
+{
+	bool pf = v->fn == 0, mig = !v->fw->cfg.no_migration;
+
+	GEN(cap, vhca_id, v->vhca_id);
+	GEN(cap, hca_cap_2, 1);
+
+	/* objects: the limits that the tables of obj.c have */
+	GEN(cap, log_max_qp_sz, 15);
+	GEN(cap, log_max_qp, 14);
+	GEN(cap, log_max_cq_sz, 22);
+	GEN(cap, log_max_cq, 16);
+	GEN(cap, log_max_eq_sz, 22);
+	GEN(cap, log_max_eq, 6);
+	GEN(cap, log_max_mkey, 20);
+	GEN(cap, log_max_mrw_sz, 34);
+	GEN(cap, log_max_pd, 16);
+	GEN(cap, log_max_xrcd, 10);
+	GEN(cap, log_max_transport_domain, 10);
+	GEN(cap, log_max_ra_req_qp, 4);
+	GEN(cap, log_max_ra_res_qp, 4);
+	GEN(cap, log_max_msg, 30);
+	GEN(cap, max_wqe_sz_sq, 1024);
+	GEN(cap, max_wqe_sz_rq, 512);
+	GEN(cap, terminate_scatter_list_mkey, 1);
+	GEN(cap, rc, 1);
+	GEN(cap, umr_modify_entity_size_disabled, 1);
+	GEN(cap, umr_modify_atomic_disabled, 1);
+	GEN(cap, umr_indirect_mkey_disabled, 1);
+
+	/* port and vport */
+	GEN(cap, port_type, MLX5_CAP_PORT_TYPE_ETH);
+	GEN(cap, num_ports, 1);
+	GEN(cap, num_vhca_ports, 1);
+	GEN(cap, native_port_num, 1);
+	GEN(cap, local_ca_ack_delay, 15);
+	GEN(cap, max_tc, 8);
+	GEN(cap, log_max_vlan_list, 12);
+	GEN(cap, log_max_current_mc_list, 10);
+	GEN(cap, log_max_current_uc_list, 7);
+
+	/* doorbells */
+	GEN(cap, log_pg_sz, 12);
+	GEN(cap, uar_sz, pf ? FWSIM_LOG_PF_BAR - 20 : FWSIM_LOG_VF_BAR - 20);
+	GEN(cap, log_bf_reg_size, IFC_LOG_BF_REG_SIZE);
+
+	/* the card */
+	GEN(cap, device_frequency_mhz, 1000);
+	GEN(cap, device_frequency_khz, 1000000);
+	GEN(cap, mcam_reg, 1);
+	GEN(cap, pcam_reg, 1);
+	GEN(cap, cmdif_checksum, CHECKSUM_MAX);
+	GEN(cap, migration, pf && mig);
+}
+
+static void general_2_max(const struct fwsim_vhca *v, uint8_t *cap)
+{
+	bool pf = v->fn == 0, mig = !v->fw->cfg.no_migration;
+
+	GEN2(cap, migratable, !pf && mig);
+	GEN2(cap, migration_multi_load, pf && mig);
+	GEN2(cap, migration_tracking_state, pf && mig);
+}
+
+/* Index into cap_cur of a type whose current value can be set; -1 if it cannot. */
+static int cap_index(unsigned int type)
+{
+	switch (type) {
+	case CAP_GENERAL:
+		return 0;
+	case CAP_GENERAL_2:
+		return 1;
+	}
+	return -1;
+}
+
+/* False: this card has no capabilities of that type. */
+static bool cap_max(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap)
+{
+	memset(cap, 0, CAP_LEN);
+	switch (type) {
+	case CAP_GENERAL:
+		general_max(v, cap);
+		return true;
+	case CAP_GENERAL_2:
+		general_2_max(v, cap);
+		return true;
+	}
+	return false;
+}
+
+bool fwsim_cap_get(struct fwsim_vhca *v, unsigned int type, bool current_value, uint8_t *cap)
+{
+	int i = cap_index(type);
+
+	if (!cap_max(v, type, cap))
+		return false;
+	if (!current_value)
+		return true;
+	if (i >= 0 && v->cap_cur[i])
+		memcpy(cap, v->cap_cur[i], CAP_LEN);
+	else if (type == CAP_GENERAL)
+		GEN(cap, cmdif_checksum, 0);
+	if (type == CAP_GENERAL)
+		GEN(cap, vhca_id, v->vhca_id); /* not for a driver, or an image, to choose */
+	return true;
+}
+
+unsigned int fwsim_cap_cmdif_checksum(struct fwsim_vhca *v)
+{
+	return v->cap_cur[0] ? IFC_GET(cmd_hca_cap, v->cap_cur[0], cmdif_checksum) : 0;
+}
+
+uint64_t fwsim_cap_digest(struct fwsim_vhca *v)
+{
+	static const unsigned int types[] = { CAP_GENERAL, CAP_GENERAL_2 };
+	uint64_t h = 0xcbf29ce484222325ULL; /* FNV-1a */
+	uint8_t cap[CAP_LEN];
+	size_t i, n;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		cap_max(v, types[i], cap);
+		if (types[i] == CAP_GENERAL)
+			GEN(cap, vhca_id, 0);
+		for (n = 0; n < CAP_LEN; n++)
+			h = (h ^ cap[n]) * 0x100000001b3ULL;
+	}
+	return h;
+}
+
+/* Whose capabilities? QUERY_HCA_CAP and SET_HCA_CAP begin alike. */
+static enum ifc_status cap_target(struct fwsim_cmd *cmd, struct fwsim_vhca **target)
+{
+	uint32_t id = IFC_GET(query_hca_cap_in, cmd->in, function_id);
+
+	*target = cmd->vhca;
+	if (!IFC_GET(query_hca_cap_in, cmd->in, other_function))
+		return IFC_ST_OK;
+	if (cmd->vhca->fn)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CAP_SYND_FUNCTION,
+				    "a VF may not look at another function");
+	if (IFC_GET(query_hca_cap_in, cmd->in, ec_vf_function))
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CAP_SYND_FUNCTION,
+				    "this card has no embedded CPU functions");
+	if (IFC_GET(query_hca_cap_in, cmd->in, function_id_type))
+		*target = fwsim_vhca_by_id(cmd->fw, (uint16_t)id);
+	else
+		*target = fwsim_vhca_by_fn(cmd->fw, id);
+	if (!*target)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CAP_SYND_FUNCTION, "no function 0x%x",
+				    id);
+	return IFC_ST_OK;
+}
+
+enum ifc_status fwsim_cmd_query_hca_cap(struct fwsim_cmd *cmd)
+{
+	struct fwsim_vhca *v;
+	enum ifc_status st = cap_target(cmd, &v);
+
+	if (st != IFC_ST_OK)
+		return st;
+	if (!fwsim_cap_get(v, cmd->op_mod >> 1, cmd->op_mod & 1,
+			   IFC_PTR(query_hca_cap_out, cmd->out, capability)))
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CAP_SYND_TYPE,
+				    "capabilities of type 0x%x are not offered", cmd->op_mod >> 1);
+	return IFC_ST_OK;
+}
+
+/* A number that a driver may lower: what it asks for, at most what there is. */
+#define CLAMP(cur, max, in, fld)                                                                   \
+	IFC_SET(cmd_hca_cap, (cur), fld,                                                           \
+		IFC_GET(cmd_hca_cap, (in), fld) < IFC_GET(cmd_hca_cap, (max), fld) ?               \
+			IFC_GET(cmd_hca_cap, (in), fld) :                                          \
+			IFC_GET(cmd_hca_cap, (max), fld))
+
+enum ifc_status fwsim_cmd_set_hca_cap(struct fwsim_cmd *cmd)
+{
+	const uint8_t *in = IFC_CPTR(set_hca_cap_in, cmd->in, capability);
+	unsigned int type = cmd->op_mod >> 1;
+	int i = cap_index(type);
+	uint8_t max[CAP_LEN];
+	struct fwsim_vhca *v;
+	enum ifc_status st = cap_target(cmd, &v);
+	uint8_t *cur;
+	size_t n;
+
+	if (st != IFC_ST_OK)
+		return st;
+	if (cmd->op_mod & 1 || i < 0)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CAP_SYND_TYPE,
+				    "capabilities of type 0x%x cannot be set", type);
+	if (v != cmd->vhca)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CAP_SYND_FUNCTION,
+				    "capabilities of another function cannot be set");
+	if (v->hca == FWSIM_HCA_INIT)
+		return fwsim_refuse(cmd, IFC_ST_BAD_SYS_STATE, CAP_SYND_STATE,
+				    "capabilities are set before INIT_HCA");
+	cur = v->cap_cur[i] ? v->cap_cur[i] : malloc(CAP_LEN);
+	if (!cur)
+		return fwsim_refuse(cmd, IFC_ST_NO_RESOURCES, CAP_SYND_MEMORY, "no memory");
+	v->cap_cur[i] = cur;
+	cap_max(v, type, max);
+	for (n = 0; n < CAP_LEN; n++)
+		cur[n] = in[n] & max[n];
+	if (type == CAP_GENERAL) {
+		CLAMP(cur, max, in, log_max_qp);
+		CLAMP(cur, max, in, log_max_current_uc_list);
+		CLAMP(cur, max, in, log_max_current_mc_list);
+		CLAMP(cur, max, in, num_vhca_ports);
+		CLAMP(cur, max, in, log_pg_sz);
+	}
+	return IFC_ST_OK;
+}

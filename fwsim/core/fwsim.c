@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The card: its life, its timers and the loop that does the work which register accesses have latched.
+ *
+ * Nothing here nests. Whoever enters the core while it is busy, as a DMA does that lands in one of the
+ * card's own BARs, leaves a note; the call that is on the stack already acts on it.
+ */
+#include "core.h"
+
+#define DEFAULT_FW_MAJOR 28
+#define DEFAULT_FW_MINOR 43
+#define DEFAULT_FW_SUB 1014
+#define DEFAULT_PSID "MT_0000000838"
+#define DEFAULT_MSIX 64
+#define MAX_MSIX 2048
+#define MAX_STARTUP_PAGES 4096
+
+/* Slices of QP work and rounds of the loop in one go; after that other work of the host gets its turn. */
+#define RUN_QP_BUDGET 64
+#define RUN_ROUNDS 64
+/* Timers that may expire in one call. */
+#define TIMER_BUDGET 1024
+
+static void kick_expired(struct fwsim *fw, void *arg)
+{
+	(void)arg;
+	fw->work = true;
+}
+
+void fwsim_run(struct fwsim *fw)
+{
+	unsigned int round, i;
+	bool more = true;
+
+	if (fw->running)
+		return;
+	fw->running = true;
+	for (round = 0; round < RUN_ROUNDS && more; round++) {
+		fw->work = false;
+		fwsim_bar_run(fw);
+		for (i = 0; i < fw->nfn; i++)
+			if (fw->vhca[i]->cmd_pending)
+				fwsim_cmdif_run(fw->vhca[i]);
+		more = fwsim_rc_run(fw, RUN_QP_BUDGET / 8);
+		more |= fw->work;
+	}
+	fw->running = false;
+	if (more)
+		fwsim_timer_start(fw, &fw->kick, fwsim_now(fw));
+}
+
+void fwsim_kick(struct fwsim *fw)
+{
+	fw->work = true;
+	fwsim_run(fw);
+}
+
+uint64_t fwsim_now(const struct fwsim *fw)
+{
+	return fw->ops->clock_ns(fw->host);
+}
+
+/* ---- timers --------------------------------------------------------------------------------- */
+
+static void timer_tell_host(struct fwsim *fw)
+{
+	uint64_t first = fw->timers ? fw->timers->deadline : UINT64_MAX;
+
+	if (first == fw->host_deadline)
+		return;
+	fw->host_deadline = first;
+	fw->ops->timer_set(fw->host, first);
+}
+
+static void timer_unlink(struct fwsim *fw, struct fwsim_timer *t)
+{
+	struct fwsim_timer **p;
+
+	for (p = &fw->timers; *p; p = &(*p)->next) {
+		if (*p == t) {
+			*p = t->next;
+			t->next = NULL;
+			return;
+		}
+	}
+}
+
+void fwsim_timer_start(struct fwsim *fw, struct fwsim_timer *t, uint64_t deadline)
+{
+	struct fwsim_timer **p;
+
+	timer_unlink(fw, t);
+	t->deadline = deadline;
+	if (deadline != UINT64_MAX) {
+		for (p = &fw->timers; *p && (*p)->deadline <= deadline;)
+			p = &(*p)->next;
+		t->next = *p;
+		*p = t;
+	}
+	timer_tell_host(fw);
+}
+
+void fwsim_timer_stop(struct fwsim *fw, struct fwsim_timer *t)
+{
+	timer_unlink(fw, t);
+	t->deadline = UINT64_MAX;
+	timer_tell_host(fw);
+}
+
+void fwsim_timer_expired(struct fwsim *fw)
+{
+	uint64_t now = fwsim_now(fw);
+	unsigned int n;
+
+	fw->host_deadline = UINT64_MAX; /* the host's timer has fired and is gone */
+	if (fw->running) {
+		timer_tell_host(fw);
+		return;
+	}
+	fw->running = true;
+	for (n = 0; n < TIMER_BUDGET && fw->timers && fw->timers->deadline <= now; n++) {
+		struct fwsim_timer *t = fw->timers;
+
+		fw->timers = t->next;
+		t->next = NULL;
+		t->deadline = UINT64_MAX;
+		t->fn(fw, t->arg);
+	}
+	fw->running = false;
+	timer_tell_host(fw);
+	fwsim_run(fw);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static bool __attribute__((format(printf, 3, 4)))
+config_bad(char *err, size_t err_len, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (err && err_len)
+		vsnprintf(err, err_len, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+/* Fill in defaults; false and a message if a value is out of range. */
+static bool config_check(struct fwsim_config *c, char *err, size_t err_len)
+{
+	if (!c->fw_major && !c->fw_minor && !c->fw_sub) {
+		c->fw_major = DEFAULT_FW_MAJOR;
+		c->fw_minor = DEFAULT_FW_MINOR;
+		c->fw_sub = DEFAULT_FW_SUB;
+	}
+	if (!c->psid[0])
+		memcpy(c->psid, DEFAULT_PSID, sizeof(DEFAULT_PSID));
+	if (!c->pf_msix)
+		c->pf_msix = DEFAULT_MSIX;
+	if (!c->vf_msix)
+		c->vf_msix = DEFAULT_MSIX;
+	if (c->max_vfs > FWSIM_MAX_VFS)
+		return config_bad(err, err_len, "%u VFs: at most %u are possible", c->max_vfs,
+				  FWSIM_MAX_VFS);
+	if (c->fw_major > 0xff || c->fw_minor > 0xff || c->fw_sub > 0xffff)
+		return config_bad(err, err_len,
+				  "firmware version %u.%u.%u: the parts are at most 255.255.65535",
+				  c->fw_major, c->fw_minor, c->fw_sub);
+	if (c->fw_major == 0xff && c->fw_minor == 0xff && c->fw_sub == 0xffff)
+		return config_bad(err, err_len, "a firmware version of all ones means a dead card");
+	if (memchr(c->psid, 0, sizeof(c->psid)) == NULL)
+		return config_bad(err, err_len, "the PSID is longer than %u characters",
+				  FWSIM_PSID_LEN);
+	if (c->mac[0] & 1)
+		return config_bad(err, err_len, "the MAC address is a multicast address");
+	if (c->pf_msix > MAX_MSIX || c->vf_msix > MAX_MSIX)
+		return config_bad(err, err_len, "more than %u MSI-X vectors", MAX_MSIX);
+	if (c->boot_pages > MAX_STARTUP_PAGES || c->init_pages > MAX_STARTUP_PAGES)
+		return config_bad(err, err_len, "more than %u boot or init pages",
+				  MAX_STARTUP_PAGES);
+	return true;
+}
+
+struct fwsim *fwsim_create(const struct fwsim_config *cfg, const struct fwsim_host_ops *ops,
+			   void *host, char *err, size_t err_len)
+{
+	struct fwsim_config c = *cfg;
+	struct fwsim *fw;
+	unsigned int i;
+
+	if (!config_check(&c, err, err_len))
+		return NULL;
+	fw = calloc(1, sizeof(*fw));
+	if (!fw) {
+		config_bad(err, err_len, "no memory for the card");
+		return NULL;
+	}
+	fw->cfg = c;
+	fw->ops = ops;
+	fw->host = host;
+	fw->host_deadline = UINT64_MAX;
+	fw->kick = (struct fwsim_timer){ .deadline = UINT64_MAX, .fn = kick_expired };
+	fwsim_vsc_reset(fw);
+	for (i = 0; i <= c.max_vfs; i++) {
+		fw->vhca[i] = fwsim_vhca_new(fw, i);
+		if (!fw->vhca[i]) {
+			config_bad(err, err_len, "no memory for function %u", i);
+			fwsim_destroy(fw);
+			return NULL;
+		}
+		fw->nfn++;
+	}
+	return fw;
+}
+
+/* The host of a card that is being freed: it takes nothing and gives nothing. */
+static int gone_read(void *host, unsigned int fn, uint64_t addr, void *buf, size_t len)
+{
+	(void)host, (void)fn, (void)addr, (void)buf, (void)len;
+	return -1;
+}
+
+static int gone_write(void *host, unsigned int fn, uint64_t addr, const void *buf, size_t len)
+{
+	(void)host, (void)fn, (void)addr, (void)buf, (void)len;
+	return -1;
+}
+
+static void gone_msix(void *host, unsigned int fn, unsigned int vector)
+{
+	(void)host, (void)fn, (void)vector;
+}
+
+static uint64_t gone_clock(void *host)
+{
+	(void)host;
+	return 0;
+}
+
+static void gone_timer(void *host, uint64_t deadline)
+{
+	(void)host, (void)deadline;
+}
+
+static const struct fwsim_host_ops gone_ops = {
+	.dma_read = gone_read,
+	.dma_write = gone_write,
+	.msix = gone_msix,
+	.clock_ns = gone_clock,
+	.timer_set = gone_timer,
+};
+
+void fwsim_destroy(struct fwsim *fw)
+{
+	unsigned int i;
+
+	if (!fw)
+		return;
+	fw->ops = &gone_ops;
+	fw->running = true;
+	for (i = 0; i < fw->nfn; i++)
+		fwsim_vhca_free(fw->vhca[i]);
+	free(fw);
+}
+
+/* ---- resets --------------------------------------------------------------------------------- */
+
+void fwsim_reset(struct fwsim *fw, unsigned int fn)
+{
+	struct fwsim_vhca *v = fn < fw->nfn ? fw->vhca[fn] : NULL;
+
+	if (!v)
+		return;
+	fwsim_trace_simple(v, FWSIM_TRACE_RESET, 0, 0, 0, "");
+	fwsim_vhca_flr(v);
+	if (fn == 0)
+		fwsim_vsc_reset(fw);
+}
+
+void fwsim_set_bus_master(struct fwsim *fw, unsigned int fn, bool on)
+{
+	struct fwsim_vhca *v = fn < fw->nfn ? fw->vhca[fn] : NULL;
+
+	if (!v || v->bus_master == on)
+		return;
+	v->bus_master = on;
+	if (on)
+		fwsim_vhca_rescan(v);
+}

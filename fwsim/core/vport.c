@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The vport of a function: link state, NIC vport context (addresses, MTU, GUIDs) and RoCE address table.
+ * This card has no eswitch; a vport is what its own function says of itself and what the PF has set.
+ */
+#include "core.h"
+
+#define VPORT_MTU 1500
+#define PKEY_DEFAULT 0xffff
+#define MAX_UC 128 /* the log_max_current_*_list and log_max_vlan_list of the capabilities */
+#define MAX_MC 1024
+#define MAX_VLAN 4096
+
+enum vport_synd {
+	VPORT_SYND_NUMBER = 0x754001,
+	VPORT_SYND_OP_MOD = 0x754002,
+	VPORT_SYND_VALUE = 0x754003,
+	VPORT_SYND_LEN = 0x754004,
+	VPORT_SYND_MEMORY = 0x754005,
+};
+
+#define CTX(v, fld) IFC_PTR(nic_vport_context, (v)->vport.ctx, fld)
+/* The six bytes of a MAC address follow two of padding. */
+#define MAC(v) (CTX(v, permanent_address) + 2)
+
+static const uint32_t list_max[FWSIM_VPORT_LISTS] = { MAX_UC, MAX_MC, MAX_VLAN };
+
+/* EUI-64 of a MAC address. */
+static uint64_t guid_of(const uint8_t mac[6])
+{
+	uint8_t g[8] = { (uint8_t)(mac[0] ^ 2), mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5] };
+
+	return ifc_ld64(g);
+}
+
+void fwsim_vport_fini(struct fwsim_vhca *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < FWSIM_VPORT_LISTS; i++) {
+		free(v->vport.list[i]);
+		v->vport.list[i] = NULL;
+		v->vport.list_n[i] = 0;
+	}
+}
+
+void fwsim_vport_reset(struct fwsim_vhca *v)
+{
+	uint8_t *ctx = v->vport.ctx;
+
+	fwsim_vport_fini(v);
+	memset(ctx, 0, sizeof(v->vport.ctx));
+	IFC_SET(nic_vport_context, ctx, mtu, VPORT_MTU);
+	memcpy(MAC(v), v->vport.admin_mac, 6);
+	IFC_SET64(nic_vport_context, ctx, node_guid, guid_of(v->vport.admin_mac));
+	IFC_SET64(nic_vport_context, ctx, port_guid, guid_of(v->vport.admin_mac));
+	IFC_SET64(nic_vport_context, ctx, system_image_guid, guid_of(v->fw->cfg.mac));
+}
+
+void fwsim_vport_init(struct fwsim_vhca *v)
+{
+	const uint8_t *pf = v->fw->cfg.mac;
+	uint32_t low = ((uint32_t)pf[3] << 16 | (uint32_t)pf[4] << 8 | pf[5]) + v->fn;
+	uint8_t *mac = v->vport.admin_mac;
+
+	memcpy(mac, pf, 3);
+	mac[3] = (uint8_t)(low >> 16);
+	mac[4] = (uint8_t)(low >> 8);
+	mac[5] = (uint8_t)low;
+	v->vport.admin_state = 2; /* follows the port */
+	fwsim_vport_reset(v);
+}
+
+struct fwsim_vhca *fwsim_vport_by_mac(struct fwsim *fw, const uint8_t *mac)
+{
+	struct fwsim_vhca *found = NULL;
+	unsigned int i;
+
+	for (i = 0; i < fw->nfn; i++) {
+		if (memcmp(MAC(fw->vhca[i]), mac, 6))
+			continue;
+		if (fwsim_vhca_may_respond(fw->vhca[i]))
+			return fw->vhca[i];
+		if (!found)
+			found = fw->vhca[i];
+	}
+	return found;
+}
+
+bool fwsim_vport_link_up(const struct fwsim_vhca *v)
+{
+	switch (v->vport.admin_state) {
+	case 0:
+		return false;
+	case 1:
+		return true;
+	}
+	return !v->fw->port_down;
+}
+
+/* Whose vport? All these inputs have other_vport and vport_number in the same place. */
+static enum ifc_status vport_target(struct fwsim_cmd *cmd, struct fwsim_vhca **target)
+{
+	uint32_t n = IFC_GET(query_vport_state_in, cmd->in, vport_number);
+
+	*target = cmd->vhca;
+	if (!IFC_GET(query_vport_state_in, cmd->in, other_vport)) {
+		if (!n || n == cmd->vhca->fn)
+			return IFC_ST_OK;
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_NUMBER,
+				    "vport 0x%x without other_vport", n);
+	}
+	if (cmd->vhca->fn)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_NUMBER,
+				    "a VF may not look at another vport");
+	*target = fwsim_vhca_by_fn(cmd->fw, n);
+	if (!*target)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_NUMBER, "no vport 0x%x", n);
+	return IFC_ST_OK;
+}
+
+enum ifc_status fwsim_cmd_query_vport_state(struct fwsim_cmd *cmd)
+{
+	struct fwsim_vhca *v;
+	enum ifc_status st = vport_target(cmd, &v);
+	bool up;
+
+	if (st != IFC_ST_OK)
+		return st;
+	switch (cmd->op_mod) {
+	case MLX5_VPORT_STATE_OP_MOD_VNIC_VPORT:
+	case MLX5_VPORT_STATE_OP_MOD_ESW_VPORT:
+		up = fwsim_vport_link_up(v);
+		break;
+	case MLX5_VPORT_STATE_OP_MOD_UPLINK:
+		up = !cmd->fw->port_down;
+		break;
+	default:
+		return fwsim_refuse(cmd, IFC_ST_BAD_OP, VPORT_SYND_OP_MOD,
+				    "QUERY_VPORT_STATE has no op_mod 0x%x", cmd->op_mod);
+	}
+	IFC_SET(query_vport_state_out, cmd->out, admin_state, v->vport.admin_state);
+	IFC_SET(query_vport_state_out, cmd->out, state, up);
+	return IFC_ST_OK;
+}
+
+enum ifc_status fwsim_cmd_modify_vport_state(struct fwsim_cmd *cmd)
+{
+	uint32_t admin = IFC_GET(modify_vport_state_in, cmd->in, admin_state);
+	struct fwsim_vhca *v;
+	enum ifc_status st = vport_target(cmd, &v);
+
+	if (st != IFC_ST_OK)
+		return st;
+	if (cmd->op_mod > MLX5_VPORT_STATE_OP_MOD_UPLINK)
+		return fwsim_refuse(cmd, IFC_ST_BAD_OP, VPORT_SYND_OP_MOD,
+				    "MODIFY_VPORT_STATE has no op_mod 0x%x", cmd->op_mod);
+	if (cmd->op_mod != MLX5_VPORT_STATE_OP_MOD_VNIC_VPORT && cmd->vhca->fn)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_NUMBER,
+				    "a VF may only set its own vport");
+	if (admin > 2)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_VALUE,
+				    "administrative state %u is none", admin);
+	v->vport.admin_state = (uint8_t)admin;
+	return IFC_ST_OK;
+}
+
+enum ifc_status fwsim_cmd_query_nic_vport_context(struct fwsim_cmd *cmd)
+{
+	uint32_t type = IFC_GET(query_nic_vport_context_in, cmd->in, allowed_list_type);
+	uint32_t room = (cmd->out_len - (uint32_t)IFC_SZ(query_nic_vport_context_out)) / 8, n;
+	uint8_t *ctx = IFC_PTR(query_nic_vport_context_out, cmd->out, nic_vport_context);
+	struct fwsim_vhca *v;
+	enum ifc_status st = vport_target(cmd, &v);
+
+	if (st != IFC_ST_OK)
+		return st;
+	if (type >= FWSIM_VPORT_LISTS)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_VALUE, "no list of type %u",
+				    type);
+	memcpy(ctx, v->vport.ctx, sizeof(v->vport.ctx));
+	/* A driver trusts this count: never more than it has room for. */
+	n = v->vport.list_n[type] < room ? v->vport.list_n[type] : room;
+	IFC_SET(nic_vport_context, ctx, allowed_list_type, type);
+	IFC_SET(nic_vport_context, ctx, allowed_list_size, n);
+	if (n)
+		memcpy(ctx + IFC_SZ(nic_vport_context), v->vport.list[type], 8 * (size_t)n);
+	return IFC_ST_OK;
+}
+
+static enum ifc_status set_list(struct fwsim_cmd *cmd, struct fwsim_vhca *v, const uint8_t *ctx)
+{
+	uint32_t type = IFC_GET(nic_vport_context, ctx, allowed_list_type);
+	uint32_t n = IFC_GET(nic_vport_context, ctx, allowed_list_size);
+	uint32_t room = (cmd->in_len - (uint32_t)IFC_SZ(modify_nic_vport_context_in)) / 8;
+	uint8_t *list = NULL;
+
+	if (type >= FWSIM_VPORT_LISTS)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_VALUE, "no list of type %u",
+				    type);
+	if (n > list_max[type])
+		return fwsim_refuse(cmd, IFC_ST_LIM_ERR, VPORT_SYND_VALUE,
+				    "a list of %u entries, at most %u", n, list_max[type]);
+	if (n > room)
+		return fwsim_refuse(cmd, IFC_ST_BAD_INPUT_LEN, VPORT_SYND_LEN,
+				    "%u list entries do not fit into %u bytes of input", n,
+				    cmd->in_len);
+	if (n) {
+		list = malloc(8 * (size_t)n);
+		if (!list)
+			return fwsim_refuse(cmd, IFC_ST_NO_RESOURCES, VPORT_SYND_MEMORY,
+					    "no memory");
+		memcpy(list, ctx + IFC_SZ(nic_vport_context), 8 * (size_t)n);
+	}
+	free(v->vport.list[type]);
+	v->vport.list[type] = list;
+	v->vport.list_n[type] = n;
+	return IFC_ST_OK;
+}
+
+#define SELECTED(sel, fld) IFC_GET(modify_nic_vport_field_select, (sel), fld)
+#define COPY(ctx, from, fld)                                                                       \
+	IFC_SET(nic_vport_context, (ctx), fld, IFC_GET(nic_vport_context, (from), fld))
+
+enum ifc_status fwsim_cmd_modify_nic_vport_context(struct fwsim_cmd *cmd)
+{
+	const uint8_t *sel = IFC_CPTR(modify_nic_vport_context_in, cmd->in, field_select);
+	const uint8_t *from = IFC_CPTR(modify_nic_vport_context_in, cmd->in, nic_vport_context);
+	struct fwsim_vhca *v;
+	enum ifc_status st = vport_target(cmd, &v);
+	uint8_t *ctx;
+
+	if (st != IFC_ST_OK)
+		return st;
+	if (SELECTED(sel, affiliation))
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_VALUE,
+				    "affiliation of ports is not offered");
+	ctx = v->vport.ctx;
+	/* The list is the only part that can fail, so it goes first. */
+	if (SELECTED(sel, addresses_list))
+		st = set_list(cmd, v, from);
+	if (st != IFC_ST_OK)
+		return st;
+	if (SELECTED(sel, roce_en))
+		COPY(ctx, from, roce_en);
+	if (SELECTED(sel, min_inline))
+		COPY(ctx, from, min_wqe_inline_mode);
+	if (SELECTED(sel, mtu))
+		COPY(ctx, from, mtu);
+	if (SELECTED(sel, disable_mc_local_lb))
+		COPY(ctx, from, disable_mc_local_lb);
+	if (SELECTED(sel, disable_uc_local_lb))
+		COPY(ctx, from, disable_uc_local_lb);
+	if (SELECTED(sel, promisc)) {
+		COPY(ctx, from, promisc_uc);
+		COPY(ctx, from, promisc_mc);
+		COPY(ctx, from, promisc_all);
+	}
+	if (SELECTED(sel, change_event)) {
+		COPY(ctx, from, arm_change_event);
+		COPY(ctx, from, event_on_mtu);
+		COPY(ctx, from, event_on_promisc_change);
+		COPY(ctx, from, event_on_vlan_change);
+		COPY(ctx, from, event_on_mc_address_change);
+		COPY(ctx, from, event_on_uc_address_change);
+	}
+	if (SELECTED(sel, permanent_address)) {
+		memcpy(CTX(v, permanent_address),
+		       IFC_CPTR(nic_vport_context, from, permanent_address), 8);
+		if (v != cmd->vhca) /* set by the PF: what a reset goes back to */
+			memcpy(v->vport.admin_mac, MAC(v), 6);
+	}
+	if (SELECTED(sel, node_guid)) {
+		uint64_t guid = IFC_GET64(nic_vport_context, from, node_guid);
+
+		IFC_SET64(nic_vport_context, ctx, node_guid, guid ? guid : guid_of(MAC(v)));
+	}
+	if (SELECTED(sel, port_guid)) {
+		uint64_t guid = IFC_GET64(nic_vport_context, from, port_guid);
+
+		IFC_SET64(nic_vport_context, ctx, port_guid, guid ? guid : guid_of(MAC(v)));
+	}
+	return IFC_ST_OK;
+}
+
+enum ifc_status fwsim_cmd_query_vport_counter(struct fwsim_cmd *cmd)
+{
+	struct fwsim_vhca *v;
+
+	return vport_target(cmd, &v); /* no Ethernet traffic yet: all counters are 0 */
+}
+
+enum ifc_status fwsim_cmd_query_hca_vport_pkey(struct fwsim_cmd *cmd)
+{
+	uint32_t index = IFC_GET(query_hca_vport_pkey_in, cmd->in, pkey_index);
+	struct fwsim_vhca *v;
+	enum ifc_status st = vport_target(cmd, &v);
+
+	if (st != IFC_ST_OK)
+		return st;
+	if (index && index != PKEY_DEFAULT) /* 0xffff asks for the whole table */
+		return fwsim_refuse(cmd, IFC_ST_BAD_INDEX, VPORT_SYND_VALUE, "no pkey %u", index);
+	if (cmd->out_len < IFC_SZ(query_hca_vport_pkey_out) + 4)
+		return fwsim_refuse(cmd, IFC_ST_BAD_OUTPUT_LEN, VPORT_SYND_LEN,
+				    "no room for a pkey");
+	ifc_st32(cmd->out + IFC_SZ(query_hca_vport_pkey_out), PKEY_DEFAULT);
+	return IFC_ST_OK;
+}
+
+static enum ifc_status gid_slot(struct fwsim_cmd *cmd, uint8_t **gid)
+{
+	uint32_t index = IFC_GET(query_roce_address_in, cmd->in, roce_address_index);
+
+	if (index >= FWSIM_GIDS)
+		return fwsim_refuse(cmd, IFC_ST_BAD_INDEX, VPORT_SYND_VALUE,
+				    "RoCE address %u of %u", index, FWSIM_GIDS);
+	*gid = cmd->vhca->gid[index];
+	return IFC_ST_OK;
+}
+
+enum ifc_status fwsim_cmd_query_roce_address(struct fwsim_cmd *cmd)
+{
+	uint8_t *gid;
+	enum ifc_status st = gid_slot(cmd, &gid);
+
+	if (st == IFC_ST_OK)
+		memcpy(IFC_PTR(query_roce_address_out, cmd->out, roce_address), gid,
+		       IFC_SZ(roce_addr_layout));
+	return st;
+}
+
+enum ifc_status fwsim_cmd_set_roce_address(struct fwsim_cmd *cmd)
+{
+	uint8_t *gid;
+	enum ifc_status st = gid_slot(cmd, &gid);
+
+	if (st == IFC_ST_OK)
+		memcpy(gid, IFC_CPTR(set_roce_address_in, cmd->in, roce_address),
+		       IFC_SZ(roce_addr_layout));
+	return st;
+}
