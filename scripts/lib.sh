@@ -261,6 +261,8 @@ apt_version() {
 	apt-cache "${APT_OPTS[@]}" show "$1" | sed -n 's/^Version: //p' | sort -V | tail -n 1
 }
 
+STALE="if the mirror has moved on to newer versions, run: scripts/toolbox refresh"
+
 # fetch_deb PACKAGE VERSION: the path of a package file in the cache.
 fetch_deb() {
 	local dir=$CACHE/deb/${1}_${2//:/%3a}
@@ -268,7 +270,7 @@ fetch_deb() {
 		rm -rf "$dir.tmp"
 		mkdir -p "$dir.tmp"
 		(cd "$dir.tmp" && step "downloading $1 $2" "$CACHE/log/fetch-$1.log" \
-			apt-get "${APT_OPTS[@]}" download "$1=$2")
+			apt-get "${APT_OPTS[@]}" download "$1=$2") || die "$STALE"
 		mv "$dir.tmp" "$dir"
 	fi
 	printf '%s\n' "$dir"/*.deb
