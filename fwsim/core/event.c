@@ -121,6 +121,17 @@ static bool eq_consume(struct fwsim_vhca *v, struct fwsim_eq *eq, uint32_t ci, b
 	return true;
 }
 
+/* Forget a latched doorbell; true if it was to arm. */
+static bool eq_unlatch(struct fwsim_eq *eq)
+{
+	bool arm = eq->db_latched && eq->db_arm;
+
+	eq->db_latched = false;
+	eq->db_arm = false;
+	eq->db_ci = 0;
+	return arm;
+}
+
 void fwsim_eq_doorbell(struct fwsim_vhca *v, uint32_t eqn, uint32_t ci, bool arm)
 {
 	struct fwsim_eq *eq = fwsim_table_get(&v->obj[FWSIM_OBJ_EQ], eqn);
@@ -136,6 +147,7 @@ void fwsim_eq_doorbell(struct fwsim_vhca *v, uint32_t eqn, uint32_t ci, bool arm
 		eq->db_latched = true;
 		return;
 	}
+	arm |= eq_unlatch(eq); /* the RESUME that looks at latched ones may still be to come */
 	if (eq_consume(v, eq, ci, arm) && eq->armed && eq->pi != eq->ci)
 		eq_interrupt(v, eq);
 }
@@ -270,6 +282,8 @@ void fwsim_cq_doorbell(struct fwsim_vhca *v, uint32_t cqn, uint32_t arm_word)
 		cq->db_word = arm_word;
 		return;
 	}
+	cq->db_latched = false;
+	cq->db_word = 0;
 	cq_arm(v, cq, arm_word, false);
 }
 
@@ -319,11 +333,10 @@ void fwsim_event_rescan(struct fwsim_vhca *v)
 	if (!may_dma(v))
 		return;
 	fwsim_table_for_each(&v->obj[FWSIM_OBJ_EQ], eq) {
+		uint32_t ci = eq->db_ci;
+
 		if (eq->db_latched)
-			eq_consume(v, eq, eq->db_ci, eq->db_arm);
-		eq->db_latched = false;
-		eq->db_arm = false;
-		eq->db_ci = 0;
+			eq_consume(v, eq, ci, eq_unlatch(eq));
 	}
 	fwsim_table_for_each(&v->obj[FWSIM_OBJ_CQ], cq) {
 		if (cq->db_latched)
