@@ -198,6 +198,7 @@ static void exchange(struct fwsim_vhca *v, struct fwsim_vhca *s)
 		qp->vhca = v;
 	v->cmd_eqn = s->cmd_eqn;
 	v->pages_eqn = s->pages_eqn;
+	v->pas_used = s->pas_used;
 
 	v->hca = s->hca;
 	v->issi = s->issi;
@@ -205,7 +206,10 @@ static void exchange(struct fwsim_vhca *v, struct fwsim_vhca *s)
 	v->health_synd = s->health_synd;
 	v->cmdq_addr = s->cmdq_addr;
 	v->cmd_pending = s->cmd_pending;
+	v->cmd_polled = s->cmd_polled;
 	v->timer_base = s->timer_base;
+	v->db_half_off = s->db_half_off;
+	v->db_half = s->db_half;
 	for (unsigned int i = 0; i < FWSIM_CAP_TYPES; i++)
 		SWAP(v->cap_cur[i], s->cap_cur[i]);
 	SWAP(v->page, s->page);

@@ -12,8 +12,8 @@
 #define FWSIM_IMAGE_VERSION 1u
 #define FWSIM_IMAGE_HDR 64u
 #define FWSIM_IMAGE_SECTION_HDR 16u
-/* Largest image made or taken. An 8 GiB registration in 4 KiB pages is 16 MiB of page list. */
-#define FWSIM_IMAGE_MAX (64u << 20)
+/* Largest image made or taken: a VHCA with as many objects and page addresses as it may have fits. */
+#define FWSIM_IMAGE_MAX (256u << 20)
 
 /* Byte offsets in the header. What is not named is zero. */
 #define FWSIM_IMAGE_OFF_MAGIC 0x00   /* 8 */

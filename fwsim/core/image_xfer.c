@@ -12,6 +12,10 @@
 
 /* Longest time that a wait may still have to go: 2^48 ns, 78 hours. */
 #define WAIT_MAX (1ULL << 48)
+/* Most pages that a function can give, as in pages.c. */
+#define PAGES_MAX (1u << 18)
+/* Entries of the longest vport list, that of VLANs. A count has 16 bits on the wire. */
+#define LIST_MAX 4096u
 
 void fwsim_xfer_bad(struct fwsim_xfer *x, enum ifc_status status, const char *fmt, ...)
 {
@@ -145,11 +149,16 @@ static void *xfer_alloc(struct fwsim_xfer *x, size_t n, size_t size)
 	return p;
 }
 
-/* @n addresses of pages of 2^@log_size bytes. */
-static void xfer_addrs(struct fwsim_xfer *x, uint64_t **addr, uint32_t *n, unsigned int log_size)
+/* @n addresses of pages of 2^@log_size bytes; @want: how many there must be, or ANY. */
+#define ANY UINT64_MAX
+static void xfer_addrs(struct fwsim_xfer *x, uint64_t **addr, uint32_t *n, unsigned int log_size,
+		       uint64_t want)
 {
 	*n = xfer_count(x, *n, 8, "page addresses");
 	if (x->mode == FWSIM_XFER_LOAD) {
+		if (want != ANY && *n != want)
+			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "%u pages of 2^%u bytes, not %llu", *n,
+				       log_size, (unsigned long long)want);
 		*addr = xfer_alloc(x, *n, sizeof(**addr));
 		if (!*addr)
 			*n = 0;
@@ -163,28 +172,24 @@ static void xfer_addrs(struct fwsim_xfer *x, uint64_t **addr, uint32_t *n, unsig
 	}
 }
 
-static void xfer_pas(struct fwsim_xfer *x, struct fwsim_pas *pas)
+/*
+ * The list of an object whose context has been decoded, so that the page size is known: as many pages
+ * as @need bytes take.
+ */
+static void xfer_pas(struct fwsim_xfer *x, struct fwsim_pas *pas, uint64_t need)
 {
-	xfer_u8(x, &pas->log_size, 31, "log_page_size");
-	if (x->mode == FWSIM_XFER_LOAD && pas->log_size && pas->log_size < 12)
-		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "pages of 2^%u bytes", pas->log_size);
-	xfer_addrs(x, &pas->addr, &pas->n, pas->log_size);
-	if (x->mode == FWSIM_XFER_LOAD && pas->n && !pas->log_size)
-		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "a page list without a page size");
+	xfer_addrs(x, &pas->addr, &pas->n, pas->log_size,
+		   (need >> pas->log_size) + !!(need & ((1ULL << pas->log_size) - 1)));
 }
 
-static void need_pages(struct fwsim_xfer *x, const struct fwsim_pas *pas, uint64_t need)
-{
-	if (x->mode == FWSIM_XFER_LOAD && (uint64_t)pas->n << pas->log_size < need)
-		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "%u pages of 2^%u bytes do not hold %llu bytes",
-			       pas->n, pas->log_size, (unsigned long long)need);
-}
-
-static void decoded(struct fwsim_xfer *x, enum ifc_status st)
-{
-	if (st != IFC_ST_OK)
-		fwsim_xfer_bad(x, st, "its context would not be accepted by CREATE");
-}
+/* The context of an object; on load @decode then makes the fields of it. */
+#define xfer_ctx(x, obj, decode)                                                                   \
+	do {                                                                                       \
+		xfer_raw((x), (obj)->ctx, sizeof((obj)->ctx));                                     \
+		if ((x)->mode == FWSIM_XFER_LOAD && !(x)->bad && decode(obj) != IFC_ST_OK)         \
+			fwsim_xfer_bad((x), IFC_ST_BAD_PARAM,                                      \
+				       "its context is not one that CREATE accepts");              \
+	} while (0)
 
 /* ---- objects -------------------------------------------------------------------------------- */
 
@@ -197,27 +202,26 @@ static void xfer_simple(struct fwsim_xfer *x, void *obj)
 static void xfer_mkey(struct fwsim_xfer *x, void *obj)
 {
 	struct fwsim_mkey *m = obj;
+	uint64_t need = 0;
 
-	xfer_raw(x, m->ctx, sizeof(m->ctx));
-	xfer_pas(x, &m->mtt);
-	if (x->mode == FWSIM_XFER_LOAD && !x->bad)
-		decoded(x, fwsim_mkey_decode(m));
+	xfer_ctx(x, m, fwsim_mkey_decode);
+	if (!m->pa && !m->free)
+		need = (m->start & ((1ULL << m->mtt.log_size) - 1)) + m->len;
+	xfer_pas(x, &m->mtt, need);
 }
 
 static void xfer_eq(struct fwsim_xfer *x, void *obj)
 {
 	struct fwsim_eq *eq = obj;
 
-	xfer_raw(x, eq->ctx, sizeof(eq->ctx));
-	xfer_pas(x, &eq->buf);
+	xfer_ctx(x, eq, fwsim_eq_decode);
+	xfer_pas(x, &eq->buf, 64ULL << eq->log_size);
 	for (unsigned int i = 0; i < 4; i++)
 		xfer_u64(x, &eq->mask[i]);
-	if (x->mode == FWSIM_XFER_LOAD && !x->bad) {
-		decoded(x, fwsim_eq_decode(eq));
-		need_pages(x, &eq->buf, 64ULL << eq->log_size);
-	}
 	xfer_u32(x, &eq->pi, 0xffffff, "producer index");
 	xfer_u32(x, &eq->ci, 0xffffff, "consumer index");
+	if (x->mode == FWSIM_XFER_LOAD && ((eq->pi - eq->ci) & 0xffffff) > 1u << eq->log_size)
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "more entries than it has room for");
 	xfer_bool(x, &eq->armed, "armed");
 	xfer_bool(x, &eq->overrun, "overrun");
 	xfer_bool(x, &eq->db_latched, "latched doorbell");
@@ -229,12 +233,8 @@ static void xfer_cq(struct fwsim_xfer *x, void *obj)
 {
 	struct fwsim_cq *cq = obj;
 
-	xfer_raw(x, cq->ctx, sizeof(cq->ctx));
-	xfer_pas(x, &cq->buf);
-	if (x->mode == FWSIM_XFER_LOAD && !x->bad) {
-		decoded(x, fwsim_cq_decode(cq));
-		need_pages(x, &cq->buf, cq->page_offset + (64ULL << cq->log_size));
-	}
+	xfer_ctx(x, cq, fwsim_cq_decode);
+	xfer_pas(x, &cq->buf, cq->page_offset + (64ULL << cq->log_size));
 	xfer_u32(x, &cq->pi, 0xffffff, "producer index");
 	xfer_u32(x, &cq->ci, 0xffffff, "consumer index");
 	xfer_u32(x, &cq->last_notified, 0xffffff, "last notified index");
@@ -245,14 +245,24 @@ static void xfer_cq(struct fwsim_xfer *x, void *obj)
 	xfer_u32(x, &cq->db_word, UINT32_MAX, "latched arm word");
 }
 
+/* Both rings, one behind the other. */
+static uint64_t qp_ring_bytes(const struct fwsim_qp *qp)
+{
+	uint64_t n = qp->page_offset;
+
+	if (qp->has_rq)
+		n += 1ULL << (qp->log_rq_size + qp->log_rq_stride);
+	if (qp->has_sq)
+		n += 64ULL << qp->log_sq_size;
+	return n;
+}
+
 static void xfer_qp(struct fwsim_xfer *x, void *obj)
 {
 	struct fwsim_qp *qp = obj;
 
-	xfer_raw(x, qp->ctx, sizeof(qp->ctx));
-	xfer_pas(x, &qp->buf);
-	if (x->mode == FWSIM_XFER_LOAD && !x->bad)
-		decoded(x, fwsim_qp_decode(qp));
+	xfer_ctx(x, qp, fwsim_qp_decode);
+	xfer_pas(x, &qp->buf, qp_ring_bytes(qp));
 	xfer_u8(x, &qp->state, IFC_QP_ERR, "state");
 	xfer_u16(x, &qp->sq_ci, UINT16_MAX, "send consumer index");
 	xfer_u16(x, &qp->sq_pi, UINT16_MAX, "send producer index");
@@ -284,27 +294,6 @@ _Static_assert(sizeof(xfer_types) / sizeof(xfer_types[0]) == FWSIM_OBJ_TYPES,
 _Static_assert(FWSIM_IMAGE_SEC_END - FWSIM_IMAGE_SEC_UAR == FWSIM_OBJ_TYPES,
 	       "every type of object has a section");
 
-static void obj_free(enum fwsim_obj_type type, struct fwsim_obj *obj)
-{
-	switch (type) {
-	case FWSIM_OBJ_MKEY:
-		fwsim_pas_free(&((struct fwsim_mkey *)obj)->mtt);
-		break;
-	case FWSIM_OBJ_EQ:
-		fwsim_pas_free(&((struct fwsim_eq *)obj)->buf);
-		break;
-	case FWSIM_OBJ_CQ:
-		fwsim_pas_free(&((struct fwsim_cq *)obj)->buf);
-		break;
-	case FWSIM_OBJ_QP:
-		fwsim_pas_free(&((struct fwsim_qp *)obj)->buf);
-		break;
-	default:
-		break;
-	}
-	free(obj);
-}
-
 static void load_objs(struct fwsim_xfer *x, struct fwsim_vhca *v, enum fwsim_obj_type type,
 		      uint32_t n)
 {
@@ -331,7 +320,7 @@ static void load_objs(struct fwsim_xfer *x, struct fwsim_vhca *v, enum fwsim_obj
 				continue;
 			fwsim_xfer_bad(x, st, "no such number on this card");
 		}
-		obj_free(type, obj);
+		fwsim_obj_free(type, obj);
 	}
 }
 
@@ -371,34 +360,86 @@ static void xfer_vhca(struct fwsim_xfer *x, struct fwsim_vhca *v)
 	xfer_u8(x, &v->nic_interface, 7, "nic_interface");
 	xfer_u8(x, &v->health_synd, UINT8_MAX, "health syndrome");
 	xfer_u32(x, &v->cmd_pending, UINT32_MAX, "pending commands");
+	xfer_u32(x, &v->cmd_polled, UINT32_MAX, "polled commands");
 	xfer_u64(x, &v->cmdq_addr);
 	xfer_u64(x, &timer);
-	if (x->mode == FWSIM_XFER_LOAD) {
-		v->hca = (enum fwsim_hca_state)hca;
-		v->timer_base = timer - x->now; /* wraps: the clock here may be ahead */
-	}
+	xfer_u64(x, &v->db_half_off);
+	xfer_u32(x, &v->db_half, UINT32_MAX, "half of a doorbell");
+	if (x->mode != FWSIM_XFER_LOAD)
+		return;
+	v->hca = (enum fwsim_hca_state)hca;
+	v->timer_base = timer - x->now; /* wraps: the clock here may be ahead */
+	if (v->cmdq_addr % FWSIM_PAGE)
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "address of the command queue 0x%llx",
+			       (unsigned long long)v->cmdq_addr);
+	if (v->db_half_off % 4 || v->db_half_off >= 1u << FWSIM_LOG_VF_BAR)
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "place of half a doorbell 0x%llx",
+			       (unsigned long long)v->db_half_off);
 }
 
+/* What the driver has chosen, less the one field that says where it runs. */
 static void xfer_caps(struct fwsim_xfer *x, struct fwsim_vhca *v)
 {
 	for (unsigned int i = 0; i < FWSIM_CAP_TYPES; i++) {
 		bool set = v->cap_cur[i];
+		uint8_t block[4096];
 
 		xfer_bool(x, &set, "capability block is set");
 		if (!set)
 			continue;
-		if (x->mode == FWSIM_XFER_LOAD)
-			v->cap_cur[i] = xfer_alloc(x, 1, 4096);
+		if (x->mode != FWSIM_XFER_LOAD) {
+			memcpy(block, v->cap_cur[i], sizeof(block));
+			if (i == 0)
+				IFC_SET(cmd_hca_cap, block, vhca_id, 0);
+		}
+		xfer_raw(x, block, sizeof(block));
+		if (x->mode != FWSIM_XFER_LOAD)
+			continue;
+		if (i == 0 && IFC_GET(cmd_hca_cap, block, vhca_id))
+			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "the capabilities name a vhca_id");
+		if (!x->bad && !fwsim_cap_block_ok(v, i, block))
+			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM,
+				       "capability block %u is not one that SET_HCA_CAP leaves", i);
+		v->cap_cur[i] = xfer_alloc(x, 1, sizeof(block));
 		if (v->cap_cur[i])
-			xfer_raw(x, v->cap_cur[i], 4096);
+			memcpy(v->cap_cur[i], block, sizeof(block));
 	}
+}
+
+static int cmp_addr(const void *a, const void *b)
+{
+	uint64_t l = *(const uint64_t *)a, r = *(const uint64_t *)b;
+
+	return l < r ? -1 : l > r;
+}
+
+/* MANAGE_PAGES takes no page twice, nor page 0. */
+static void check_pages(struct fwsim_xfer *x, const struct fwsim_vhca *v)
+{
+	uint64_t *sorted = xfer_alloc(x, v->pages_n, sizeof(*sorted));
+
+	if (!sorted)
+		return;
+	memcpy(sorted, v->page, v->pages_n * sizeof(*sorted));
+	qsort(sorted, v->pages_n, sizeof(*sorted), cmp_addr);
+	for (uint32_t i = 0; i < v->pages_n; i++)
+		if (sorted[i] == (i ? sorted[i - 1] : 0))
+			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "page 0x%llx is there twice, or is 0",
+				       (unsigned long long)sorted[i]);
+	free(sorted);
 }
 
 static void xfer_pages(struct fwsim_xfer *x, struct fwsim_vhca *v)
 {
-	xfer_addrs(x, &v->page, &v->pages_n, 12);
-	if (x->mode == FWSIM_XFER_LOAD)
-		v->pages_cap = v->pages_n;
+	xfer_addrs(x, &v->page, &v->pages_n, 12, ANY);
+	if (x->mode != FWSIM_XFER_LOAD)
+		return;
+	v->pages_cap = v->pages_n;
+	if (v->pages_n > PAGES_MAX)
+		fwsim_xfer_bad(x, IFC_ST_LIM_ERR, "%u pages, at most %u can be held", v->pages_n,
+			       PAGES_MAX);
+	if (!x->bad)
+		check_pages(x, v);
 }
 
 static void xfer_vport(struct fwsim_xfer *x, struct fwsim_vhca *v)
@@ -408,6 +449,8 @@ static void xfer_vport(struct fwsim_xfer *x, struct fwsim_vhca *v)
 	xfer_raw(x, vp->ctx, sizeof(vp->ctx));
 	for (unsigned int i = 0; i < FWSIM_VPORT_LISTS; i++) {
 		vp->list_n[i] = xfer_count(x, vp->list_n[i], 8, "list entries");
+		if (x->mode == FWSIM_XFER_LOAD && vp->list_n[i] > LIST_MAX)
+			fwsim_xfer_bad(x, IFC_ST_LIM_ERR, "%u list entries", vp->list_n[i]);
 		if (x->mode == FWSIM_XFER_LOAD)
 			vp->list[i] = xfer_alloc(x, vp->list_n[i], 8);
 		if (vp->list[i])
@@ -494,9 +537,10 @@ void fwsim_xfer_discard(struct fwsim_vhca *v)
 	struct fwsim_obj *obj;
 
 	for (unsigned int t = 0; t < FWSIM_OBJ_TYPES; t++) {
-		while ((obj = fwsim_table_next(&v->obj[t], 0))) {
-			fwsim_table_del(&v->obj[t], obj->id);
-			obj_free((enum fwsim_obj_type)t, obj);
+		for (uint32_t id = 0; (obj = fwsim_table_next(&v->obj[t], id));) {
+			id = obj->id;
+			fwsim_table_del(&v->obj[t], id);
+			fwsim_obj_free((enum fwsim_obj_type)t, obj);
 		}
 		fwsim_table_fini(&v->obj[t]);
 	}

@@ -91,12 +91,12 @@ static enum ifc_status mig_target(struct fwsim_cmd *cmd, struct fwsim_vhca **tar
 
 	if (cmd->fw->cfg.no_migration)
 		return fwsim_refuse(cmd, IFC_ST_BAD_OP, MIG_SYND_VHCA, "this card does not migrate");
+	if (v && v->fn == 0)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MIG_SYND_VHCA,
+				    "vhca_id 0x%x is a PF; only VFs migrate", vhca_id);
 	if (!v || !v->pf_enabled)
 		return fwsim_refuse(cmd, IFC_ST_BAD_RES, MIG_SYND_VHCA,
 				    "vhca_id 0x%x is no enabled VHCA", vhca_id);
-	if (v->fn == 0)
-		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MIG_SYND_VHCA,
-				    "vhca_id 0x%x is a PF; only VFs migrate", vhca_id);
 	*target = v;
 	return IFC_ST_OK;
 }
