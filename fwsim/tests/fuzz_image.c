@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * libFuzzer entry for LOAD_VHCA_STATE. The input is a state image whose header is made good (magic,
+ * version, length, capability digest, checksum), so that the fuzzer gets to what is behind it. An image
+ * that is taken must come out of a SAVE as the very same bytes, and the VHCA must run on with it. Bus
+ * memory is what is left of the input, over and over.
+ *
+ *	make -C fwsim/tests O=DIR IFC_DIR=DIR CC=clang fuzz_image && DIR/fuzz_image CORPUS
+ *
+ * To start a corpus: fuzz_image without sanitizer options writes none; an empty input is replaced by the
+ * image of an empty VHCA.
+ */
+#include "image.h"
+
+#define VF 1u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct host {
+	const uint8_t *data;
+	size_t size;
+	uint64_t now, deadline;
+};
+
+static int dma_read(void *host, unsigned int fn, uint64_t addr, void *buf, size_t len)
+{
+	struct host *h = host;
+	uint8_t *p = buf;
+
+	(void)fn;
+	for (size_t i = 0; i < len; i++)
+		p[i] = h->size ? h->data[(addr + i) % h->size] : 0;
+	return 0;
+}
+
+static int dma_write(void *host, unsigned int fn, uint64_t addr, const void *buf, size_t len)
+{
+	(void)host, (void)fn, (void)addr, (void)buf, (void)len;
+	return 0;
+}
+
+static void msix(void *host, unsigned int fn, unsigned int vector)
+{
+	(void)host, (void)fn;
+	if (vector >= 64)
+		abort();
+}
+
+static uint64_t clock_ns(void *host)
+{
+	return ((struct host *)host)->now;
+}
+
+static void timer_set(void *host, uint64_t deadline)
+{
+	((struct host *)host)->deadline = deadline;
+}
+
+static const struct fwsim_host_ops ops = {
+	.dma_read = dma_read,
+	.dma_write = dma_write,
+	.msix = msix,
+	.clock_ns = clock_ns,
+	.timer_set = timer_set,
+};
+
+static void make_header_good(struct fwsim_vhca *v, uint8_t *buf, size_t len)
+{
+	memset(buf, 0, FWSIM_IMAGE_HDR);
+	ifc_st64(buf + FWSIM_IMAGE_OFF_MAGIC, FWSIM_IMAGE_MAGIC);
+	ifc_st32(buf + FWSIM_IMAGE_OFF_VERSION, FWSIM_IMAGE_VERSION);
+	ifc_st32(buf + FWSIM_IMAGE_OFF_HDR_LEN, FWSIM_IMAGE_HDR);
+	ifc_st64(buf + FWSIM_IMAGE_OFF_LEN, len);
+	ifc_st64(buf + FWSIM_IMAGE_OFF_CAPS, fwsim_cap_digest(v));
+	ifc_st32(buf + FWSIM_IMAGE_OFF_SECTIONS, FWSIM_IMAGE_SEC_END - FWSIM_IMAGE_SEC_VHCA);
+	ifc_st64(buf + FWSIM_IMAGE_OFF_CRC, fwsim_crc64(0, buf, len));
+}
+
+static void run_on(struct fwsim *fw, struct host *h, struct fwsim_vhca *v)
+{
+	v->mig = FWSIM_MIG_RUNNING;
+	fwsim_vhca_rescan(v);
+	for (unsigned int i = 0; i < 20 && h->deadline != UINT64_MAX; i++) {
+		if (h->deadline > h->now)
+			h->now = h->deadline;
+		h->deadline = UINT64_MAX;
+		fwsim_timer_expired(fw);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct fwsim_config cfg = { .max_vfs = 1, .vf_msix = 64 };
+	struct host host = { .data = data, .size = size, .now = 1000000, .deadline = UINT64_MAX };
+	struct fwsim *fw = fwsim_create(&cfg, &ops, &host, NULL, 0);
+	struct fwsim_vhca *v;
+	uint8_t *buf, *again;
+	size_t len = size;
+	char why[128];
+
+	if (!fw)
+		return 0;
+	v = fw->vhca[VF];
+	v->pf_enabled = true;
+	v->bus_master = true;
+	v->mig = FWSIM_MIG_STOPPED;
+	if (!len)
+		len = fwsim_image_size(v);
+	buf = malloc(len);
+	if (!buf)
+		abort();
+	if (!size)
+		fwsim_image_save(v, buf, len);
+	else
+		memcpy(buf, data, size);
+	if (len >= FWSIM_IMAGE_HDR)
+		make_header_good(v, buf, len);
+	if (fwsim_image_load(v, buf, len, why, sizeof(why)) == IFC_ST_OK) {
+		if (fwsim_image_size(v) != len)
+			abort();
+		again = malloc(len);
+		if (!again || fwsim_image_save(v, again, len) != len || memcmp(buf, again, len))
+			abort();
+		free(again);
+		run_on(fw, &host, v);
+	}
+	free(buf);
+	fwsim_destroy(fw);
+	return 0;
+}
