@@ -1,0 +1,632 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Event and completion queues: entries, owner bits, arming, interrupts, overrun, stop and resume. */
+#include "data_rig.h"
+
+#include <string.h>
+
+struct rig {
+	struct harness *h;
+	struct d_fn d;
+	struct d_cq cq;
+};
+
+static int setup(void **state)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+
+	r->h = h_new(NULL);
+	d_open(&r->d, r->h, 1);
+	d_cq(&r->d, &r->cq, 3);
+	*state = r;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *r = *state;
+
+	h_free(r->h);
+	free(r);
+	return 0;
+}
+
+static void post_event(struct rig *r, uint8_t type)
+{
+	uint8_t data[28];
+
+	for (unsigned int i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(0xa0 + i);
+	fwsim_event_post(r->d.v, type, 7, data);
+}
+
+static bool post_cqe(struct rig *r, enum ifc_cqe_op op, bool solicited)
+{
+	uint8_t cqe[64] = { 0 };
+
+	cqe[63] = (uint8_t)(op << 4 | 1); /* a wrong owner bit is to be put right */
+	return fwsim_cq_post(r->d.v, r->cq.cqn, cqe, solicited);
+}
+
+static unsigned int comp_msix(struct rig *r)
+{
+	return h_msix(r->h, 1, D_COMP_VECTOR);
+}
+
+/* Completion EQEs there, all consumed and the EQ armed anew. */
+static unsigned int comp_events(struct rig *r)
+{
+	return d_eq_drain(&r->d, &r->d.comp, IFC_EVENT_COMP);
+}
+
+/* ---- event queues -------------------------------------------------------------------------- */
+
+static void eqe_has_its_layout(void **state)
+{
+	struct rig *r = *state;
+	const uint8_t *e;
+
+	post_event(r, IFC_EVENT_WQ_CATAS_ERROR);
+	e = d_eqe(&r->d, &r->d.async);
+	assert_non_null(e);
+	assert_int_equal(e[1], IFC_EVENT_WQ_CATAS_ERROR);
+	assert_int_equal(e[3], 7);
+	for (unsigned int i = 0; i < 28; i++)
+		assert_int_equal(e[0x20 + i], 0xa0 + i);
+	assert_int_equal(e[63], 0);
+	assert_null(d_eqe(&r->d, &r->d.async));
+}
+
+static void event_that_no_mask_has_is_not_written(void **state)
+{
+	struct rig *r = *state;
+
+	h_dma_clear(r->h);
+	post_event(r, IFC_EVENT_PORT_CHANGE);
+	assert_false(h_dma_wrote(r->h, ~0u, 0, 0));
+}
+
+static void eq_interrupts_once_per_arm(void **state)
+{
+	struct rig *r = *state;
+
+	post_event(r, 5);
+	post_event(r, 5);
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 1);
+	d_eqe(&r->d, &r->d.async);
+	d_eq_arm(&r->d, &r->d.async); /* one is still there: at once */
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 2);
+	d_eqe(&r->d, &r->d.async);
+	d_eq_arm(&r->d, &r->d.async);
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 2);
+	post_event(r, 5);
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 3);
+}
+
+static void eq_update_without_arm_does_not_arm(void **state)
+{
+	struct rig *r = *state;
+
+	post_event(r, 5);
+	d_eqe(&r->d, &r->d.async);
+	h_db_eq(r->h, 1, r->d.uar, r->d.async.eqn, r->d.async.ci, false);
+	post_event(r, 5);
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 1);
+}
+
+static void new_eq_is_not_armed(void **state)
+{
+	struct rig *r = *state;
+	struct d_eq eq;
+
+	d_eq(&r->d, &eq, 3, 5, 1ULL << IFC_EVENT_PORT_CHANGE);
+	post_event(r, IFC_EVENT_PORT_CHANGE);
+	assert_int_equal(h_msix(r->h, 1, 5), 0);
+	assert_non_null(d_eqe(&r->d, &eq));
+}
+
+static void eq_owner_bit_turns_with_the_ring(void **state)
+{
+	struct rig *r = *state;
+	struct d_eq eq;
+
+	d_eq(&r->d, &eq, 2, 5, 1ULL << IFC_EVENT_PORT_CHANGE);
+	for (unsigned int i = 0; i < 20; i++) {
+		const uint8_t *e;
+
+		post_event(r, IFC_EVENT_PORT_CHANGE);
+		e = d_eqe(&r->d, &eq);
+		assert_non_null(e);
+		assert_int_equal(e[63], i / 4 & 1);
+		assert_null(d_eqe(&r->d, &eq));
+		h_db_eq(r->h, 1, r->d.uar, eq.eqn, eq.ci, false);
+	}
+}
+
+static void eq_overrun_stops_it_and_tells_health(void **state)
+{
+	struct rig *r = *state;
+	struct d_eq eq;
+	unsigned int n = 0;
+
+	d_eq(&r->d, &eq, 2, 5, 1ULL << IFC_EVENT_PORT_CHANGE);
+	for (unsigned int i = 0; i < 6; i++)
+		post_event(r, IFC_EVENT_PORT_CHANGE);
+	assert_int_equal(r->d.v->health_synd, 0xc);
+	while (d_eqe(&r->d, &eq))
+		n++;
+	assert_int_equal(n, 4); /* none was overwritten */
+	h_db_eq(r->h, 1, r->d.uar, eq.eqn, eq.ci, true);
+	post_event(r, IFC_EVENT_PORT_CHANGE);
+	assert_null(d_eqe(&r->d, &eq));
+}
+
+static void eq_doorbell_with_a_wild_index_is_ignored(void **state)
+{
+	struct rig *r = *state;
+
+	h_db_eq(r->h, 1, r->d.uar, r->d.async.eqn, 0x800000, true);
+	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_IGNORED, "consumer index 0x800000"));
+	h_db_eq(r->h, 1, r->d.uar, 99, 0, true);
+	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_IGNORED, "EQ 0x63"));
+	post_event(r, 5);
+	assert_non_null(d_eqe(&r->d, &r->d.async));
+}
+
+static void command_and_page_events_go_to_their_eq(void **state)
+{
+	struct rig *r = *state;
+	struct d_eq cmd, pages;
+	const uint8_t *e;
+
+	assert_false(fwsim_event_cmd_ready(r->d.v));
+	d_eq(&r->d, &pages, 3, 6, 1ULL << IFC_EVENT_PAGE_REQUEST);
+	fwsim_event_page_request(r->d.v, -3);
+	e = d_eqe(&r->d, &pages);
+	assert_non_null(e);
+	assert_int_equal(e[1], IFC_EVENT_PAGE_REQUEST);
+	assert_int_equal(ifc_ld32(e + 0x20), 0);
+	assert_int_equal((int32_t)ifc_ld32(e + 0x24), -3);
+	d_eq(&r->d, &cmd, 3, 7, 1ULL << IFC_EVENT_CMD);
+	assert_true(fwsim_event_cmd_ready(r->d.v));
+	while (d_eqe(&r->d, &cmd))
+		; /* its own creation may have completed by event */
+	fwsim_event_cmd(r->d.v, 0x80000001);
+	e = d_eqe(&r->d, &cmd);
+	assert_non_null(e);
+	assert_int_equal(ifc_ld32(e + 0x20), 0x80000001);
+}
+
+static void eq_refusals_say_why(void **state)
+{
+	struct rig *r = *state;
+	IFC_BUF(create_eq_out, out);
+	struct d_in in;
+	struct d_eq eq;
+	uint8_t *eqc = IFC_PTR(create_eq_in, in.b, eq_context_entry);
+
+	d_eq_in(&r->d, &in, &eq, 3, 16, 0);
+	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_BAD_PARAM);
+	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_CMD, "vector 16"));
+	d_eq_in(&r->d, &in, &eq, 3, 1, 0);
+	IFC_SET(eqc, eqc, uar_page, 0x99);
+	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_BAD_RES);
+	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_CMD, "no UAR 0x99"));
+	d_eq_in(&r->d, &in, &eq, 3, 1, 0);
+	IFC_SET(eqc, eqc, log_eq_size, 23);
+	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_BAD_PARAM);
+	d_eq_in(&r->d, &in, &eq, 3, 1, 0);
+	IFC_SET(eqc, eqc, log_eq_size, 7);
+	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_BAD_PARAM);
+	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_CMD, "does not cover"));
+	d_eq_in(&r->d, &in, &eq, 3, 1, 0);
+	IFC_SET(eqc, eqc, log_page_size, 31);
+	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_BAD_PARAM);
+}
+
+static void query_eq_shows_indices_and_arm(void **state)
+{
+	struct rig *r = *state;
+	uint8_t out[IFC_SZ(query_eq_out)];
+	const uint8_t *eqc = IFC_CPTR(query_eq_out, out, eq_context_entry);
+
+	assert_int_equal(d_simple(&r->d, MLX5_CMD_OP_QUERY_EQ, r->d.async.eqn, out, sizeof(out)),
+			 IFC_ST_OK);
+	assert_int_equal(IFC_GET(eqc, eqc, st), 0x9);
+	post_event(r, 5);
+	assert_int_equal(d_simple(&r->d, MLX5_CMD_OP_QUERY_EQ, r->d.async.eqn, out, sizeof(out)),
+			 IFC_ST_OK);
+	assert_int_equal(IFC_GET(eqc, eqc, st), 0xa);
+	assert_int_equal(IFC_GET(eqc, eqc, producer_counter), 1);
+	assert_int_equal(IFC_GET(eqc, eqc, consumer_counter), 0);
+}
+
+/* ---- completion queues --------------------------------------------------------------------- */
+
+static void new_cq_is_not_armed(void **state)
+{
+	struct rig *r = *state;
+
+	assert_true(post_cqe(r, IFC_CQE_REQ, false));
+	assert_int_equal(comp_events(r), 0);
+	assert_non_null(d_cqe(&r->cq));
+}
+
+static void cq_makes_one_event_per_arm(void **state)
+{
+	struct rig *r = *state;
+	const uint8_t *e;
+
+	d_cq_arm(&r->cq, false);
+	post_cqe(r, IFC_CQE_REQ, false);
+	post_cqe(r, IFC_CQE_REQ, false);
+	assert_int_equal(comp_msix(r), 1);
+	e = d_eqe(&r->d, &r->d.comp);
+	assert_non_null(e);
+	assert_int_equal(e[1], IFC_EVENT_COMP);
+	assert_int_equal(ifc_ld32(e + 0x38), r->cq.cqn);
+	assert_int_equal(comp_events(r), 0);
+}
+
+/* The driver polls until empty and arms; what came in between must not be lost. */
+static void cqe_between_poll_and_arm_fires_at_once(void **state)
+{
+	struct rig *r = *state;
+
+	d_cq_arm(&r->cq, false);
+	post_cqe(r, IFC_CQE_REQ, false);
+	assert_int_equal(comp_events(r), 1);
+	while (d_cqe(&r->cq))
+		;
+	post_cqe(r, IFC_CQE_REQ, false);
+	assert_int_equal(comp_events(r), 0);
+	d_cq_arm(&r->cq, false);
+	assert_int_equal(comp_events(r), 1);
+	/* told already, though not consumed: no second event for the same entry */
+	d_cq_arm(&r->cq, false);
+	assert_int_equal(comp_events(r), 0);
+	post_cqe(r, IFC_CQE_REQ, false);
+	assert_int_equal(comp_events(r), 1);
+}
+
+static void solicited_arm_waits_for_solicited_or_error(void **state)
+{
+	struct rig *r = *state;
+
+	d_cq_arm(&r->cq, true);
+	post_cqe(r, IFC_CQE_RESP_SEND, false);
+	assert_int_equal(comp_events(r), 0);
+	post_cqe(r, IFC_CQE_RESP_SEND, true);
+	assert_int_equal(comp_events(r), 1);
+	while (d_cqe(&r->cq))
+		;
+	d_cq_arm(&r->cq, true);
+	post_cqe(r, IFC_CQE_RESP_SEND, false);
+	assert_int_equal(comp_events(r), 0);
+	post_cqe(r, IFC_CQE_REQ_ERR, false);
+	assert_int_equal(comp_events(r), 1);
+	while (d_cqe(&r->cq))
+		;
+	/* one that is there before the arm counts */
+	post_cqe(r, IFC_CQE_RESP_SEND, true);
+	post_cqe(r, IFC_CQE_RESP_SEND, false);
+	d_cq_arm(&r->cq, true);
+	assert_int_equal(comp_events(r), 1);
+	/* and one that is not solicited does not */
+	while (d_cqe(&r->cq))
+		;
+	post_cqe(r, IFC_CQE_RESP_SEND, false);
+	d_cq_arm(&r->cq, true);
+	assert_int_equal(comp_events(r), 0);
+}
+
+static void cq_owner_bit_turns_and_counters_wrap(void **state)
+{
+	struct rig *r = *state;
+	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
+	unsigned int events = 0;
+
+	cq->pi = cq->ci = cq->last_notified = cq->last_solicited = 0xfffff0;
+	r->cq.ci = 0xfffff0;
+	ifc_st32(h_mem(r->h, 1, r->cq.dbr), 0xfffff0);
+	for (unsigned int i = 0; i < 40; i++) {
+		const uint8_t *e;
+
+		d_cq_arm(&r->cq, i & 1);
+		assert_true(post_cqe(r, IFC_CQE_REQ, true));
+		events += comp_events(r);
+		e = (const uint8_t *)h_mem(r->h, 1, r->cq.addr) + (r->cq.ci & 7) * 64;
+		assert_int_equal(e[63] & 1, r->cq.ci >> 3 & 1);
+		assert_non_null(d_cqe(&r->cq));
+	}
+	assert_int_equal(events, 40);
+}
+
+static void cq_overrun_makes_an_error_event(void **state)
+{
+	struct rig *r = *state;
+	const uint8_t *e;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < 8; i++)
+		assert_true(post_cqe(r, IFC_CQE_REQ, false));
+	assert_false(post_cqe(r, IFC_CQE_REQ, false));
+	e = d_eqe(&r->d, &r->d.async);
+	assert_non_null(e);
+	assert_int_equal(e[1], IFC_EVENT_CQ_ERROR);
+	assert_int_equal(ifc_ld32(e + 0x20), r->cq.cqn);
+	assert_int_equal(e[0x2b], 1);
+	while (d_cqe(&r->cq))
+		n++;
+	assert_int_equal(n, 8);
+	assert_false(post_cqe(r, IFC_CQE_REQ, false)); /* for good, and silently */
+	assert_null(d_eqe(&r->d, &r->d.async));
+}
+
+/* Only the doorbell record tells the card what has been consumed, without any doorbell. */
+static void cq_reads_the_doorbell_record(void **state)
+{
+	struct rig *r = *state;
+
+	for (unsigned int i = 0; i < 100; i++) {
+		assert_true(post_cqe(r, IFC_CQE_REQ, false));
+		assert_non_null(d_cqe(&r->cq));
+	}
+}
+
+static void cq_that_ignores_overrun_runs_on(void **state)
+{
+	struct rig *r = *state;
+	IFC_BUF(create_cq_out, out);
+	struct d_in in;
+
+	d_cq_in(&r->d, &in, &r->cq, 3);
+	IFC_SET(create_cq_in, in.b, cq_context.oi, 1);
+	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_OK);
+	r->cq.cqn = IFC_GET(create_cq_out, out, cqn);
+	for (unsigned int i = 0; i < 50; i++)
+		assert_true(post_cqe(r, IFC_CQE_REQ, false));
+}
+
+static void cq_write_that_the_bus_refuses_is_an_error(void **state)
+{
+	struct rig *r = *state;
+	const uint8_t *e;
+
+	h_dma_fail(r->h, 1, r->cq.addr, 64);
+	assert_false(post_cqe(r, IFC_CQE_REQ, false));
+	e = d_eqe(&r->d, &r->d.async);
+	assert_non_null(e);
+	assert_int_equal(e[1], IFC_EVENT_CQ_ERROR);
+	assert_int_equal(e[0x2b], 2);
+}
+
+static void cq_page_offset_counts_in_64ths_of_the_page(void **state)
+{
+	struct rig *r = *state;
+	uint64_t addr = h_alloc(r->h, 1, 2u << 16, 1u << 16);
+	IFC_BUF(create_cq_out, out);
+	struct d_in in;
+
+	d_cq_in(&r->d, &in, &r->cq, 3);
+	in.len = IFC_SZ(create_cq_in);
+	d_in_pas(&in, addr, 1);
+	IFC_SET(create_cq_in, in.b, cq_context.log_page_size, 4);
+	IFC_SET(create_cq_in, in.b, cq_context.page_offset, 3);
+	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_OK);
+	r->cq.cqn = IFC_GET(create_cq_out, out, cqn);
+	h_dma_clear(r->h);
+	assert_true(post_cqe(r, IFC_CQE_REQ, false));
+	assert_true(h_dma_wrote(r->h, 1, addr + 3 * 1024, 64));
+	assert_false(h_dma_wrote(r->h, 1, addr, 3 * 1024));
+}
+
+static void cq_refusals_say_why(void **state)
+{
+	struct rig *r = *state;
+	IFC_BUF(create_cq_out, out);
+	struct d_in in;
+	struct d_cq cq;
+	uint8_t *cqc = IFC_PTR(create_cq_in, in.b, cq_context);
+
+#define REFUSED(fld, val, st, why)                                                                 \
+	do {                                                                                       \
+		d_cq_in(&r->d, &in, &cq, 3);                                                       \
+		IFC_SET(cqc, cqc, fld, val);                                                       \
+		h_trace_clear(r->h);                                                               \
+		assert_int_equal(D_EXEC(&r->d, &in, out), st);                                     \
+		assert_non_null(h_trace_find(r->h, FWSIM_TRACE_CMD, why));                         \
+	} while (0)
+	REFUSED(cqe_sz, 1, IFC_ST_BAD_PARAM, "cqe_sz");
+	REFUSED(cc, 1, IFC_ST_BAD_PARAM, "collapsed");
+	REFUSED(cqe_comp_en, 1, IFC_ST_BAD_PARAM, "compression");
+	REFUSED(log_cq_size, 23, IFC_ST_BAD_PARAM, "no ring");
+	REFUSED(log_cq_size, 7, IFC_ST_BAD_PARAM, "does not cover");
+	REFUSED(uar_page, 3, IFC_ST_BAD_RES, "no such UAR");
+	REFUSED(c_eqn_or_apu_element, 60, IFC_ST_BAD_RES, "no such EQ");
+	REFUSED(c_eqn_or_apu_element, 0xffffffff, IFC_ST_BAD_RES, "no such EQ");
+	REFUSED(page_offset, 63, IFC_ST_BAD_PARAM, "does not cover");
+}
+
+static void modify_cq_takes_moderation_only(void **state)
+{
+	struct rig *r = *state;
+	uint8_t in[IFC_SZ(modify_cq_in)] = { 0 }, out[IFC_SZ(query_cq_out)];
+
+	IFC_SET(modify_cq_in, in, opcode, MLX5_CMD_OP_MODIFY_CQ);
+	IFC_SET(modify_cq_in, in, cqn, r->cq.cqn);
+	ifc_st32(in + 12, 3);
+	IFC_SET(modify_cq_in, in, cq_context.cq_period, 16);
+	IFC_SET(modify_cq_in, in, cq_context.cq_max_count, 32);
+	assert_int_equal(h_cmd(r->h, 1, in, sizeof(in), out, 16), IFC_ST_OK);
+	assert_int_equal(d_simple(&r->d, MLX5_CMD_OP_QUERY_CQ, r->cq.cqn, out, sizeof(out)),
+			 IFC_ST_OK);
+	assert_int_equal(IFC_GET(query_cq_out, out, cq_context.cq_max_count), 32);
+	IFC_SET(modify_cq_in, in, op_mod, 1);
+	assert_int_equal(h_cmd(r->h, 1, in, sizeof(in), out, 16), IFC_ST_BAD_PARAM);
+	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_CMD, "resize"));
+}
+
+static void cq_doorbell_with_a_wild_index_is_ignored(void **state)
+{
+	struct rig *r = *state;
+
+	h_db_cq(r->h, 1, r->d.uar, r->cq.cqn, 0x123456);
+	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_IGNORED, "consumer index 0x123456"));
+	h_db_cq(r->h, 1, r->d.uar, 0xabc, 0);
+	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_IGNORED, "CQ 0xabc"));
+	post_cqe(r, IFC_CQE_REQ, false);
+	assert_int_equal(comp_events(r), 0);
+}
+
+/* ---- stop and resume ----------------------------------------------------------------------- */
+
+static void set_mig(struct rig *r, enum fwsim_mig_state s)
+{
+	r->d.v->mig = s;
+	if (s == FWSIM_MIG_RUNNING)
+		fwsim_vhca_rescan(r->d.v);
+}
+
+static void stopped_vhca_latches_doorbells(void **state)
+{
+	struct rig *r = *state;
+
+	post_cqe(r, IFC_CQE_REQ, false);
+	set_mig(r, FWSIM_MIG_STOPPED);
+	h_dma_clear(r->h);
+	d_cq_arm(&r->cq, false);
+	d_eq_arm(&r->d, &r->d.comp);
+	assert_int_equal(r->h->fn[1].msix_total, 0);
+	assert_false(h_dma_wrote(r->h, ~0u, 0, 0));
+	set_mig(r, FWSIM_MIG_RUNNING);
+	assert_int_equal(comp_msix(r), 1);
+	assert_int_equal(comp_events(r), 1);
+}
+
+static void resume_signals_every_eq_with_entries(void **state)
+{
+	struct rig *r = *state;
+
+	d_cq_arm(&r->cq, false);
+	post_cqe(r, IFC_CQE_REQ, false);
+	post_event(r, 5);
+	assert_int_equal(r->h->fn[1].msix_total, 2);
+	set_mig(r, FWSIM_MIG_STOPPED);
+	set_mig(r, FWSIM_MIG_RUNNING);
+	assert_int_equal(h_msix(r->h, 1, D_COMP_VECTOR), 2);
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 2);
+	/* and one that was drained is left alone */
+	d_eq_drain(&r->d, &r->d.async, 5);
+	set_mig(r, FWSIM_MIG_STOPPED);
+	set_mig(r, FWSIM_MIG_RUNNING);
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 2);
+	assert_int_equal(h_msix(r->h, 1, D_COMP_VECTOR), 3);
+}
+
+static void latched_consumer_index_counts_before_the_signal(void **state)
+{
+	struct rig *r = *state;
+
+	post_event(r, 5);
+	set_mig(r, FWSIM_MIG_STOPPED);
+	d_eqe(&r->d, &r->d.async);
+	d_eq_arm(&r->d, &r->d.async);
+	h_db_eq(r->h, 1, r->d.uar, r->d.async.eqn, r->d.async.ci, false);
+	set_mig(r, FWSIM_MIG_RUNNING);
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 1);
+	post_event(r, 5); /* the latched arm is in force */
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 2);
+}
+
+/* Between RESUME of the responder and of the initiator doorbells are taken: older ones are void. */
+static void doorbell_after_responder_resume_supersedes_latched(void **state)
+{
+	struct rig *r = *state;
+	struct fwsim_eq *eq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_EQ], r->d.async.eqn);
+
+	post_event(r, 5);
+	post_event(r, 5);
+	set_mig(r, FWSIM_MIG_STOPPED);
+	d_eqe(&r->d, &r->d.async);
+	d_eq_arm(&r->d, &r->d.async);
+	set_mig(r, FWSIM_MIG_INITIATOR_STOPPED);
+	d_eqe(&r->d, &r->d.async);
+	h_db_eq(r->h, 1, r->d.uar, r->d.async.eqn, r->d.async.ci, false);
+	set_mig(r, FWSIM_MIG_RUNNING);
+	assert_int_equal(eq->ci, 2);
+	assert_true(eq->armed);
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 1);
+}
+
+static void bus_master_off_holds_interrupts(void **state)
+{
+	struct rig *r = *state;
+
+	post_event(r, 5);
+	d_eqe(&r->d, &r->d.async);
+	fwsim_set_bus_master(r->h->fw, 1, false);
+	d_eq_arm(&r->d, &r->d.async);
+	post_event(r, 5);
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 1);
+	fwsim_set_bus_master(r->h->fw, 1, true);
+	post_event(r, 5);
+	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 2);
+}
+
+/* Rings inside the card's own UAR page: an entry written there rings doorbells while it is written. */
+static void rings_in_the_own_bar_do_no_harm(void **state)
+{
+	struct rig *r = *state;
+	uint64_t page = H_BAR_ADDR(1) + (uint64_t)r->d.uar * 4096;
+	struct fwsim_eq *eq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_EQ], r->d.comp.eqn);
+	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
+
+	eq->buf.addr[0] = page;
+	cq->buf.addr[0] = page;
+	for (unsigned int i = 0; i < 200; i++) {
+		d_cq_arm(&r->cq, false);
+		post_cqe(r, IFC_CQE_REQ, true);
+		post_event(r, 5);
+		r->cq.ci++;
+		ifc_st32(h_mem(r->h, 1, r->cq.dbr), r->cq.ci & 0xffffff);
+	}
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(eqe_has_its_layout),
+		TEST(event_that_no_mask_has_is_not_written),
+		TEST(eq_interrupts_once_per_arm),
+		TEST(eq_update_without_arm_does_not_arm),
+		TEST(new_eq_is_not_armed),
+		TEST(eq_owner_bit_turns_with_the_ring),
+		TEST(eq_overrun_stops_it_and_tells_health),
+		TEST(eq_doorbell_with_a_wild_index_is_ignored),
+		TEST(command_and_page_events_go_to_their_eq),
+		TEST(eq_refusals_say_why),
+		TEST(query_eq_shows_indices_and_arm),
+		TEST(new_cq_is_not_armed),
+		TEST(cq_makes_one_event_per_arm),
+		TEST(cqe_between_poll_and_arm_fires_at_once),
+		TEST(solicited_arm_waits_for_solicited_or_error),
+		TEST(cq_owner_bit_turns_and_counters_wrap),
+		TEST(cq_overrun_makes_an_error_event),
+		TEST(cq_reads_the_doorbell_record),
+		TEST(cq_that_ignores_overrun_runs_on),
+		TEST(cq_write_that_the_bus_refuses_is_an_error),
+		TEST(cq_page_offset_counts_in_64ths_of_the_page),
+		TEST(cq_refusals_say_why),
+		TEST(modify_cq_takes_moderation_only),
+		TEST(cq_doorbell_with_a_wild_index_is_ignored),
+		TEST(stopped_vhca_latches_doorbells),
+		TEST(resume_signals_every_eq_with_entries),
+		TEST(latched_consumer_index_counts_before_the_signal),
+		TEST(doorbell_after_responder_resume_supersedes_latched),
+		TEST(bus_master_off_holds_interrupts),
+		TEST(rings_in_the_own_bar_do_no_harm),
+	};
+
+	return cmocka_run_group_tests_name("event", tests, NULL, NULL);
+}
