@@ -71,16 +71,24 @@ void fwsim_bar_read(struct fwsim *fw, unsigned int fn, uint64_t off, void *buf, 
 
 /* ---- init segment writes -------------------------------------------------------------------- */
 
+/*
+ * The driver asks for a reset with value 7 and waits until it reads "disabled". A suspended VHCA keeps
+ * the request, in its register, until it is resumed.
+ */
+void fwsim_bar_rescan(struct fwsim_vhca *v)
+{
+	if (v->nic_interface != NIC_INTERFACE_SW_RESET || !fwsim_vhca_may_initiate(v))
+		return;
+	fwsim_trace_simple(v, FWSIM_TRACE_RESET, 0, 0, 0, "asked for by nic_interface");
+	fwsim_vhca_reset(v);
+	v->health_synd = 0;
+	v->nic_interface = NIC_INTERFACE_DISABLED;
+}
+
 static void set_nic_interface(struct fwsim_vhca *v, uint8_t state)
 {
-	if (state == NIC_INTERFACE_SW_RESET) {
-		/* The driver asks for a reset and waits until the interface reads "disabled". */
-		fwsim_trace_simple(v, FWSIM_TRACE_RESET, 0, 0, 0, "asked for by nic_interface");
-		fwsim_vhca_reset(v);
-		v->health_synd = 0;
-		state = NIC_INTERFACE_DISABLED;
-	}
 	v->nic_interface = state;
+	fwsim_bar_rescan(v);
 }
 
 static void iseg_write(struct fwsim_vhca *v, uint64_t off, uint32_t val)

@@ -422,11 +422,14 @@ FWSIM_HANDLERS(FWSIM_DECLARE_HANDLER)
 bool fwsim_cap_get(struct fwsim_vhca *v, unsigned int type, bool current_value, uint8_t *cap);
 /* 64-bit digest of what a VF of this card offers; part of the image header. */
 uint64_t fwsim_cap_digest(struct fwsim_vhca *v);
+/* Could SET_HCA_CAP have stored @block (4096 bytes) as cap_cur[@index]? */
+bool fwsim_cap_block_ok(const struct fwsim_vhca *v, unsigned int index, const uint8_t *block);
 /* cmdif_checksum of the current GENERAL block: 0 none, 1 entry, 3 entry and mailboxes. */
 unsigned int fwsim_cap_cmdif_checksum(struct fwsim_vhca *v);
 void fwsim_pages_reset(struct fwsim_vhca *v);
 /* Act on the BAR writes that are latched. */
 void fwsim_bar_run(struct fwsim *fw);
+void fwsim_bar_rescan(struct fwsim_vhca *v); /* a reset asked for while suspended */
 void fwsim_bar_forget(struct fwsim_vhca *v); /* drop those of one function */
 void fwsim_vport_init(struct fwsim_vhca *v);
 void fwsim_vsc_reset(struct fwsim *fw);

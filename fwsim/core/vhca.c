@@ -122,6 +122,7 @@ bool fwsim_vhca_may_respond(const struct fwsim_vhca *v)
 
 void fwsim_vhca_rescan(struct fwsim_vhca *v)
 {
+	fwsim_bar_rescan(v);
 	if (fwsim_vhca_may_respond(v))
 		fwsim_cmdif_rescan(v);
 	if (fwsim_vhca_may_respond(v))
