@@ -243,8 +243,6 @@ int main(int argc, char **argv)
 	bar("stream", t0, t1, "stream", label);
 	printf("%9.2f ms  source  %zu bytes read in %.2f ms (announced: %llu)\n", t0, stream.len, t1 - t0,
 	       (unsigned long long)data_size);
-	snprintf(path, sizeof(path), "%s/stream.bin", argv[3]);
-	file_write(path, stream.p, stream.len);
 
 	enter(&dst, ST_RESUMING, &fd, "takes a state");
 	t0 = now();
@@ -273,11 +271,12 @@ int main(int argc, char **argv)
 	run(&dst, &w, WORK_MS);
 	drain(&dst, &w);
 	bar(dst.lane, dst.since, now(), "RUNNING", "RUNNING");
-	bar(src.lane, src.since, now(), vfmig_state_name(src.state), vfmig_state_name(src.state));
 	check_memory(&dst, &w);
 	printf("%9.2f ms  target  %u RDMA WRITEs completed, by QP 0x%x\n", now(), dst.completed, qpn);
 	enter(&src, ST_STOP, NULL, "session ended");
 	fclose(events);
+	snprintf(path, sizeof(path), "%s/stream.bin", argv[3]);
+	file_write(path, stream.p, stream.len);
 
 	printf("\n== Verdict\n\n");
 	printf("  blackout                 %.2f ms (VM time, emulated processor)\n", t1 - stopped);
