@@ -47,11 +47,12 @@ void fwsim_qp_schedule(struct fwsim_qp *qp)
 
 void fwsim_qp_unschedule(struct fwsim_qp *qp)
 {
-	struct fwsim *fw = qp->vhca->fw;
 	struct fwsim_qp **p, *prev = NULL;
+	struct fwsim *fw;
 
 	if (!qp->scheduled)
-		return;
+		return; /* also one that an image load has made and given up */
+	fw = qp->vhca->fw;
 	for (p = &fw->run_head; *p != qp; p = &(*p)->run_next)
 		prev = *p;
 	*p = qp->run_next;
