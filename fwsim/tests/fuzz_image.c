@@ -7,14 +7,13 @@
  *
  *	make -C fwsim/tests O=DIR IFC_DIR=DIR CC=clang fuzz_image && DIR/fuzz_image CORPUS
  *
- * To start a corpus: fuzz_image without sanitizer options writes none; an empty input is replaced by the
- * image of an empty VHCA.
+ * H_IMAGE=CORPUS/busy DIR/test_image makes something to start with.
  */
 #include "image.h"
 
 #define VF 1u
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 struct host {
 	const uint8_t *data;
@@ -88,14 +87,13 @@ static void run_on(struct fwsim *fw, struct host *h, struct fwsim_vhca *v)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	const struct fwsim_config cfg = { .max_vfs = 1, .vf_msix = 64 };
-	struct host host = { .data = data, .size = size, .now = 1000000, .deadline = UINT64_MAX };
+	struct host host = { .data = data, .size = len, .now = 1000000, .deadline = UINT64_MAX };
 	struct fwsim *fw = fwsim_create(&cfg, &ops, &host, NULL, 0);
 	struct fwsim_vhca *v;
 	uint8_t *buf, *again;
-	size_t len = size;
 	char why[128];
 
 	if (!fw)
@@ -104,15 +102,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	v->pf_enabled = true;
 	v->bus_master = true;
 	v->mig = FWSIM_MIG_STOPPED;
-	if (!len)
-		len = fwsim_image_size(v);
-	buf = malloc(len);
+	buf = malloc(len ? len : 1);
 	if (!buf)
 		abort();
-	if (!size)
-		fwsim_image_save(v, buf, len);
-	else
-		memcpy(buf, data, size);
+	memcpy(buf, data, len);
 	if (len >= FWSIM_IMAGE_HDR)
 		make_header_good(v, buf, len);
 	if (fwsim_image_load(v, buf, len, why, sizeof(why)) == IFC_ST_OK) {
