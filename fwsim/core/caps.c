@@ -56,6 +56,7 @@ static void general_max(const struct fwsim_vhca *v, uint8_t *cap)
 	 * port is one of the other type. RC QPs are routed the same way on both.
 	 */
 	GEN(cap, port_type, MLX5_CAP_PORT_TYPE_IB);
+	GEN(cap, vport_group_manager, pf);
 	GEN(cap, num_ports, 1);
 	GEN(cap, num_vhca_ports, 1);
 	GEN(cap, native_port_num, 1);

@@ -391,6 +391,8 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v);
 	X(QUERY_VPORT_COUNTER, query_vport_counter)                                                \
 	X(QUERY_ROCE_ADDRESS, query_roce_address) X(SET_ROCE_ADDRESS, set_roce_address)            \
 	X(QUERY_HCA_VPORT_PKEY, query_hca_vport_pkey)                                              \
+	X(QUERY_HCA_VPORT_CONTEXT, query_hca_vport_context)                                        \
+	X(MODIFY_HCA_VPORT_CONTEXT, modify_hca_vport_context)                                      \
 	/* res_simple.c */                                                                         \
 	X(ALLOC_UAR, alloc_uar) X(DEALLOC_UAR, dealloc_uar) X(ALLOC_PD, alloc_pd)                  \
 	X(DEALLOC_PD, dealloc_pd) X(ALLOC_TRANSPORT_DOMAIN, alloc_transport_domain)                \

@@ -78,6 +78,10 @@ enum gate_synd {
 	X(QUERY_ROCE_ADDRESS, query_roce_address, query_roce_address, ANY, INIT, PLAIN)            \
 	X(SET_ROCE_ADDRESS, set_roce_address, set_roce_address, ANY, INIT, PLAIN)                  \
 	X(QUERY_HCA_VPORT_PKEY, query_hca_vport_pkey, query_hca_vport_pkey, ANY, INIT, PLAIN)      \
+	X(QUERY_HCA_VPORT_CONTEXT, query_hca_vport_context, query_hca_vport_context, ANY, ENABLED, \
+	  PLAIN)                                                                                   \
+	X(MODIFY_HCA_VPORT_CONTEXT, modify_hca_vport_context, modify_hca_vport_context, ANY,       \
+	  ENABLED, PLAIN)                                                                          \
 	X(QUERY_VPORT_COUNTER, query_vport_counter, query_vport_counter, ANY, INIT, PLAIN)         \
 	X(ALLOC_PD, alloc_pd, alloc_pd, ANY, INIT, PLAIN)                                          \
 	X(DEALLOC_PD, dealloc_pd, dealloc_pd, ANY, INIT, PLAIN)                                    \

@@ -11,6 +11,16 @@
 #define MAX_MC 1024
 #define MAX_VLAN 4096
 
+/* IBTA port states, and field_select of the HCA vport context (device.h of the kernel). */
+#define IB_PORT_DOWN 1
+#define IB_PORT_ACTIVE 4
+#define IB_PHYS_DISABLED 3
+#define IB_PHYS_LINK_UP 5
+#define HCA_VPORT_SEL_PORT_GUID 1u
+#define HCA_VPORT_SEL_NODE_GUID 2u
+#define HCA_VPORT_SEL_POLICY 4u
+#define HCA_VPORT_SEL_ALL 7u
+
 enum vport_synd {
 	VPORT_SYND_NUMBER = 0x754001,
 	VPORT_SYND_OP_MOD = 0x754002,
@@ -304,6 +314,63 @@ enum ifc_status fwsim_cmd_query_hca_vport_pkey(struct fwsim_cmd *cmd)
 		return fwsim_refuse(cmd, IFC_ST_BAD_OUTPUT_LEN, VPORT_SYND_LEN,
 				    "no room for a pkey");
 	ifc_st32(cmd->out + IFC_SZ(query_hca_vport_pkey_out), PKEY_DEFAULT);
+	return IFC_ST_OK;
+}
+
+/* The same vport as an InfiniBand port sees it. There is no subnet manager: a LID is a function. */
+enum ifc_status fwsim_cmd_query_hca_vport_context(struct fwsim_cmd *cmd)
+{
+	uint8_t *ctx = IFC_PTR(query_hca_vport_context_out, cmd->out, hca_vport_context);
+	struct fwsim_vhca *v;
+	enum ifc_status st = vport_target(cmd, &v);
+	bool up;
+
+	if (st != IFC_ST_OK)
+		return st;
+	up = fwsim_vport_link_up(v);
+	IFC_SET(hca_vport_context, ctx, has_raw, 1);
+	IFC_SET(hca_vport_context, ctx, grh_required, 1);
+	IFC_SET(hca_vport_context, ctx, port_physical_state, up ? IB_PHYS_LINK_UP : IB_PHYS_DISABLED);
+	IFC_SET(hca_vport_context, ctx, vport_state_policy, v->vport.admin_state);
+	IFC_SET(hca_vport_context, ctx, port_state, up ? IB_PORT_ACTIVE : IB_PORT_DOWN);
+	IFC_SET(hca_vport_context, ctx, vport_state, up ? IB_PORT_ACTIVE : IB_PORT_DOWN);
+	IFC_SET64(hca_vport_context, ctx, system_image_guid,
+		  IFC_GET64(nic_vport_context, v->vport.ctx, system_image_guid));
+	IFC_SET64(hca_vport_context, ctx, port_guid,
+		  IFC_GET64(nic_vport_context, v->vport.ctx, port_guid));
+	IFC_SET64(hca_vport_context, ctx, node_guid,
+		  IFC_GET64(nic_vport_context, v->vport.ctx, node_guid));
+	IFC_SET(hca_vport_context, ctx, lid, v->fn + 1);
+	return IFC_ST_OK;
+}
+
+enum ifc_status fwsim_cmd_modify_hca_vport_context(struct fwsim_cmd *cmd)
+{
+	const uint8_t *from = IFC_CPTR(modify_hca_vport_context_in, cmd->in, hca_vport_context);
+	uint32_t sel = IFC_GET(hca_vport_context, from, field_select);
+	uint32_t policy = IFC_GET(hca_vport_context, from, vport_state_policy);
+	struct fwsim_vhca *v;
+	enum ifc_status st = vport_target(cmd, &v);
+
+	if (st != IFC_ST_OK)
+		return st;
+	if (cmd->vhca->fn)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_NUMBER,
+				    "only the PF may set GUIDs and policies");
+	if (sel & ~HCA_VPORT_SEL_ALL)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_VALUE,
+				    "field_select 0x%x names fields that cannot be set", sel);
+	if (sel & HCA_VPORT_SEL_POLICY && policy > 2)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_VALUE, "policy %u is none",
+				    policy);
+	if (sel & HCA_VPORT_SEL_PORT_GUID)
+		IFC_SET64(nic_vport_context, v->vport.ctx, port_guid,
+			  IFC_GET64(hca_vport_context, from, port_guid));
+	if (sel & HCA_VPORT_SEL_NODE_GUID)
+		IFC_SET64(nic_vport_context, v->vport.ctx, node_guid,
+			  IFC_GET64(hca_vport_context, from, node_guid));
+	if (sel & HCA_VPORT_SEL_POLICY)
+		v->vport.admin_state = (uint8_t)policy;
 	return IFC_ST_OK;
 }
 
