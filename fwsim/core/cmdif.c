@@ -74,7 +74,7 @@ undelivered(struct fwsim_cmd *cmd, enum ifc_delivery delivery, const char *fmt, 
 /* The control part of mailbox @i, common to both directions. @ctrl is bytes 0x200 on. */
 static bool check_box(struct fwsim_cmd *cmd, const char *dir, uint32_t i, const uint8_t *ctrl)
 {
-	uint32_t num = ifc_ld32(ctrl + IFC_MBOX_OFF_BLOCK_NUM - IFC_MBOX_DATA);
+	uint32_t num = ifc_ld32(ctrl + (IFC_MBOX_OFF_BLOCK_NUM - IFC_MBOX_DATA));
 	uint8_t token = ctrl[IFC_MBOX_OFF_TOKEN - IFC_MBOX_DATA];
 
 	if (num != i)
@@ -151,7 +151,7 @@ static bool read_output_chain(struct fwsim_cmd *cmd, uint64_t addr)
 		if (!check_box(cmd, "output", i, ctrl))
 			return false;
 		cmd->out_box[cmd->out_boxes++] = addr;
-		addr = ifc_ld64(ctrl + IFC_MBOX_OFF_NEXT - IFC_MBOX_DATA);
+		addr = ifc_ld64(ctrl + (IFC_MBOX_OFF_NEXT - IFC_MBOX_DATA));
 	}
 	return true;
 }
