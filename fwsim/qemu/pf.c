@@ -11,6 +11,7 @@
 #include "qemu/range.h"
 #include "qemu/timer.h"
 #include "qapi/error.h"
+#include "exec/memory.h"
 #include "hw/pci/pcie.h"
 #include "hw/qdev-properties.h"
 #include "hw/qdev-properties-system.h"
@@ -96,7 +97,10 @@ static void fwsim_pf_config_write(PCIDevice *dev, uint32_t addr, uint32_t val,
     FwsimFunction *s = FWSIM_FUNCTION(dev);
 
     object_ref(OBJECT(s));
+    /* One write may show or hide all VFs: one change of the memory map. */
+    memory_region_transaction_begin();
     pci_default_write_config(dev, addr, val, len);
+    memory_region_transaction_commit();
     if (fwsim_pf_in_vsc(addr, len) && addr >= FWSIM_CAP_VSC + 4 &&
         addr + len <= FWSIM_CAP_VSC + FWSIM_VSC_LEN &&
         (addr & 3) + len <= 4) {

@@ -23,6 +23,21 @@ static void fwsim_vf_config_write(PCIDevice *dev, uint32_t addr, uint32_t val,
     object_unref(OBJECT(s));
 }
 
+/*
+ * Memory Space Enable of a VF is hardwired to 0: VF MSE of the PF stands in for
+ * it. QEMU maps a VF's BARs by the VF's own bit; so that bit is set for good,
+ * and hidden. As a side effect FLR leaves the memory map alone.
+ */
+static uint32_t fwsim_vf_config_read(PCIDevice *dev, uint32_t addr, int len)
+{
+    uint32_t val = pci_default_read_config(dev, addr, len);
+
+    if (addr == PCI_COMMAND) {
+        val &= ~PCI_COMMAND_MEMORY;
+    }
+    return val;
+}
+
 static void fwsim_vf_realize(PCIDevice *dev, Error **errp)
 {
     FwsimFunction *s = FWSIM_FUNCTION(dev);
@@ -30,7 +45,11 @@ static void fwsim_vf_realize(PCIDevice *dev, Error **errp)
     unsigned number = pcie_sriov_vf_number(dev);
 
     s->name = g_strdup_printf("%s.vf%u", FWSIM_FUNCTION(pf)->name, number);
-    fwsim_function_init(s, pf, number + 1, pf->vf_msix_vectors, errp);
+    if (!fwsim_function_init(s, pf, number + 1, pf->vf_msix_vectors, errp)) {
+        return;
+    }
+    dev->config[PCI_COMMAND] |= PCI_COMMAND_MEMORY;
+    dev->wmask[PCI_COMMAND] &= ~(PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
 }
 
 static void fwsim_vf_exit(PCIDevice *dev)
@@ -45,6 +64,7 @@ static void fwsim_vf_class_init(ObjectClass *klass, void *data)
 
     pc->realize = fwsim_vf_realize;
     pc->exit = fwsim_vf_exit;
+    pc->config_read = fwsim_vf_config_read;
     pc->config_write = fwsim_vf_config_write;
     pc->device_id = FWSIM_VF_DEVICE_ID;
     dc->desc = "Simulated ConnectX virtual function";
