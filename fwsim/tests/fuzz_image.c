@@ -14,6 +14,45 @@
 #define VF 1u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+
+/*
+ * Mostly a few words are changed where they are: an image whose sections have come apart is refused
+ * before anything interesting happens.
+ */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
+{
+	static const uint32_t interesting[] = {
+		0, 1, 2, 4, 6, 0x10, 0x40, 0x80, 0xff, 0x100, 0xffff, 0x10000, 0x7fffff, 0xffffff,
+		0x7fffffff, 0x80000000, 0xffffffff,
+	};
+	uint64_t r = seed * 0x9e3779b97f4a7c15ULL;
+
+	if (size < 8 || (seed & 7) == 0)
+		return LLVMFuzzerMutate(data, size, max_size);
+	for (unsigned int n = 1 + (seed >> 3) % 4; n; n--) {
+		uint8_t *w;
+
+		r = (r ^ r >> 29) * 0xbf58476d1ce4e5b9ULL;
+		w = data + (size_t)(r >> 16) % (size / 4) * 4;
+		switch (r & 3) {
+		case 0:
+			ifc_st32(w, interesting[(r >> 8 & 0xff) % 17]);
+			break;
+		case 1:
+			ifc_st32(w, ifc_ld32(w) ^ 1u << (r >> 8 & 31));
+			break;
+		case 2:
+			ifc_st32(w, ifc_ld32(w) + (uint32_t)(r >> 8 & 0xff) - 128);
+			break;
+		case 3:
+			memcpy(w, data + (size_t)(r >> 32) % (size / 4) * 4, 4);
+			break;
+		}
+	}
+	return size;
+}
 
 struct host {
 	const uint8_t *data;

@@ -228,7 +228,8 @@ static void create_qp(struct m_vf *vf, struct m_queue *q)
 }
 
 /* RST to RTS. The three commands have the same layout. */
-static void connect_qp(struct m_vf *vf, struct m_queue *q, const struct m_queue *peer)
+static void connect_qp(struct m_vf *vf, struct m_queue *q, const struct m_vf *to,
+		       const struct m_queue *peer)
 {
 	static const uint16_t opcode[] = {
 		MLX5_CMD_OP_RST2INIT_QP, MLX5_CMD_OP_INIT2RTR_QP, MLX5_CMD_OP_RTR2RTS_QP,
@@ -239,7 +240,7 @@ static void connect_qp(struct m_vf *vf, struct m_queue *q, const struct m_queue 
 		IFC_BUF(rst2init_qp_out, out);
 		uint8_t *ctx = IFC_PTR(rst2init_qp_in, in, qpc);
 		uint8_t *path = ctx + IFC_OFF(qpc, primary_address_path);
-		const uint8_t *mac = IFC_CPTR(nic_vport_context, vf->h->fw->vhca[vf->fn]->vport.ctx,
+		const uint8_t *mac = IFC_CPTR(nic_vport_context, vf->h->fw->vhca[to->fn]->vport.ctx,
 					      permanent_address);
 
 		IFC_SET(rst2init_qp_in, in, opcode, opcode[i]);
@@ -261,13 +262,26 @@ static void connect_qp(struct m_vf *vf, struct m_queue *q, const struct m_queue 
 		IFC_SET(qpc, ctx, retry_count, 7);
 		IFC_SET(qpc, ctx, rnr_retry, 7);
 		IFC_SET(qpc, ctx, min_rnr_nak, 12);
-		IFC_SET(ads, path, fl, 1);
+		IFC_SET(ads, path, fl, vf == to);
 		IFC_SET(ads, path, vhca_port_num, 1);
 		IFC_SET(ads, path, ack_timeout, 14);
 		IFC_SET(ads, path, rmac_47_32, ifc_ld16(mac + 2));
 		IFC_SET(ads, path, rmac_31_0, ifc_ld32(mac + 4));
 		assert_int_equal(H_CMD(vf->h, vf->fn, in, out), IFC_ST_OK);
 	}
+}
+
+void m_connect(struct m_vf *vf, unsigned int n, const struct m_vf *peer, unsigned int pn)
+{
+	IFC_BUF(qp_2rst_in, in) = { 0 };
+	IFC_BUF(qp_2rst_out, out);
+
+	IFC_SET(qp_2rst_in, in, opcode, MLX5_CMD_OP_2RST_QP);
+	IFC_SET(qp_2rst_in, in, qpn, vf->q[n].qpn);
+	assert_int_equal(H_CMD(vf->h, vf->fn, in, out), IFC_ST_OK);
+	vf->q[n].sq_pi = vf->q[n].rq_pi = 0;
+	memset(h_mem(vf->h, vf->fn, vf->q[n].wq_dbr), 0, 8);
+	connect_qp(vf, &vf->q[n], peer, &peer->q[pn]);
 }
 
 void m_vf_new(struct m_vf *vf, struct harness *h, unsigned int fn)
@@ -289,7 +303,7 @@ void m_vf_new(struct m_vf *vf, struct harness *h, unsigned int fn)
 		create_qp(vf, &vf->q[i]);
 	}
 	for (unsigned int i = 0; i < 2; i++)
-		connect_qp(vf, &vf->q[i], &vf->q[!i]);
+		connect_qp(vf, &vf->q[i], vf, &vf->q[!i]);
 	while (m_poll_eq(vf, true))
 		;
 	m_eq_update(vf, true);
