@@ -6,8 +6,6 @@
 #include "core.h"
 
 #define CMDIF_REV 5
-#define NIC_INTERFACE_DISABLED 1
-#define NIC_INTERFACE_SW_RESET 7
 #define HEALTH_PERIOD_NS 100000000u /* one count per 100 ms; a driver looks every 2 s */
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -77,12 +75,12 @@ void fwsim_bar_read(struct fwsim *fw, unsigned int fn, uint64_t off, void *buf, 
  */
 void fwsim_bar_rescan(struct fwsim_vhca *v)
 {
-	if (v->nic_interface != NIC_INTERFACE_SW_RESET || !fwsim_vhca_may_initiate(v))
+	if (v->nic_interface != FWSIM_NIC_SW_RESET || !fwsim_vhca_may_initiate(v))
 		return;
 	fwsim_trace_simple(v, FWSIM_TRACE_RESET, 0, 0, 0, "asked for by nic_interface");
 	fwsim_vhca_reset(v);
 	v->health_synd = 0;
-	v->nic_interface = NIC_INTERFACE_DISABLED;
+	v->nic_interface = FWSIM_NIC_DISABLED;
 }
 
 static void set_nic_interface(struct fwsim_vhca *v, uint8_t state)

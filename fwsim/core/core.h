@@ -199,6 +199,11 @@ struct fwsim_vport {
 	uint8_t admin_mac[6];	/* set by the PF or by property; what a reset goes back to */
 };
 
+/* Values of nic_interface in the init segment; it is the driver's to write. */
+#define FWSIM_NIC_FULL 0
+#define FWSIM_NIC_DISABLED 1
+#define FWSIM_NIC_SW_RESET 7
+
 #define FWSIM_GIDS 255
 #define FWSIM_CAP_TYPES 3 /* types whose current value can be set: GENERAL, GENERAL_2, ROCE */
 
@@ -218,7 +223,7 @@ struct fwsim_vhca {
 
 	/* init segment */
 	uint64_t cmdq_addr;
-	uint8_t nic_interface;
+	uint8_t nic_interface;	/* FWSIM_NIC_* */
 	uint8_t health_synd;
 	uint64_t timer_base;	/* added to the virtual clock; moves with an image, never backward */
 

@@ -111,6 +111,8 @@ enum ifc_status fwsim_cmd_disable_hca(struct fwsim_cmd *cmd)
 				    "function 0x%x is not enabled", v->fn);
 	v->pf_enabled = false;
 	fwsim_vhca_reset(v);
+	/* A driver that still runs on the VF finds out by this, and starts anew when it may. */
+	v->nic_interface = FWSIM_NIC_DISABLED;
 	trace_state(v, "disabled by the PF");
 	return IFC_ST_OK;
 }

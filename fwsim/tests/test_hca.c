@@ -120,6 +120,9 @@ static void pf_disables_vf(void **state)
 	assert_int_equal(alloc_pd(h, 1), IFC_ST_BAD_SYS_STATE);
 	assert_int_equal(h_enable_hca(h, 1, 0), IFC_ST_BAD_SYS_STATE);
 	assert_int_equal(h_disable_hca(h, 0, 1), IFC_ST_BAD_SYS_STATE);
+	assert_int_equal(h_rd32(h, 1, IFC_ISEG_CMDQ_ADDR_L_SZ) >> 8 & 7, FWSIM_NIC_DISABLED);
+	h_cmdq_setup(h, 1); /* its driver starts anew */
+	assert_int_equal(h_rd32(h, 1, IFC_ISEG_CMDQ_ADDR_L_SZ) >> 8 & 7, FWSIM_NIC_FULL);
 	assert_int_equal(h->fw->vhca[1]->vhca_id, 0x10);
 	h_boot(h, 1);
 	assert_int_equal(alloc_pd(h, 1), IFC_ST_OK);
