@@ -227,7 +227,7 @@ static bool cq_consume(struct fwsim_cq *cq, uint32_t ci)
 	if (!cq_may_overrun(cq) && used24(cq->pi, ci) > 1u << cq->log_size)
 		return false;
 	cq->ci = ci;
-	/* keep both near: a counter left far behind would one day seem to be ahead */
+	/* what has been consumed needs no telling; and left far behind, a counter one day seems ahead */
 	if (!later24(cq->last_notified, ci))
 		cq->last_notified = ci;
 	if (!later24(cq->last_solicited, ci))
@@ -254,7 +254,7 @@ static void cq_check_arm(struct fwsim_vhca *v, struct fwsim_cq *cq, bool quiet)
 
 	if (cq->arm == FWSIM_ARM_NONE || cq->error)
 		return;
-	if (later24(have, cq->ci) && later24(have, cq->last_notified))
+	if (later24(have, cq->last_notified)) /* which is never behind ci: cq_consume() */
 		cq_notify(v, cq, quiet);
 }
 

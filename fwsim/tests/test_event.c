@@ -341,6 +341,20 @@ static void cq_owner_bit_turns_and_counters_wrap(void **state)
 	assert_int_equal(events, 40);
 }
 
+/* Solicited long ago, then millions of entries that are not: no event for the one long consumed. */
+static void solicited_long_ago_does_not_come_back(void **state)
+{
+	struct rig *r = *state;
+	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
+
+	post_cqe(r, IFC_CQE_RESP_SEND, true);
+	for (unsigned int i = 1; i <= 48; i++) {
+		cq->pi = r->cq.ci = i * 0x100000 & 0xffffff;
+		d_cq_arm(&r->cq, true);
+		assert_int_equal(comp_events(r), 0);
+	}
+}
+
 static void cq_overrun_makes_an_error_event(void **state)
 {
 	struct rig *r = *state;
@@ -612,6 +626,7 @@ int main(void)
 		TEST(cqe_between_poll_and_arm_fires_at_once),
 		TEST(solicited_arm_waits_for_solicited_or_error),
 		TEST(cq_owner_bit_turns_and_counters_wrap),
+		TEST(solicited_long_ago_does_not_come_back),
 		TEST(cq_overrun_makes_an_error_event),
 		TEST(cq_reads_the_doorbell_record),
 		TEST(cq_that_ignores_overrun_runs_on),

@@ -76,6 +76,7 @@ static void iova_starts_inside_a_page(void **state)
 	struct rig *r = *state;
 	uint64_t addr = h_alloc(r->h, 1, 3 * FWSIM_PAGE, FWSIM_PAGE);
 	uint32_t key;
+	char c;
 
 	begin(r, addr + 0x123, 5000);
 	IFC_SET64(mkc, r->mkc, start_addr, 0x7f0000000123ULL);
@@ -86,6 +87,9 @@ static void iova_starts_inside_a_page(void **state)
 	assert_int_equal(fwsim_mkey_write(r->d.v, key, r->d.pd, FWSIM_ACC_LW,
 					  0x7f0000000123ULL + 4999, "c", 1), FWSIM_MKEY_OK);
 	assert_int_equal(((uint8_t *)h_mem(r->h, 1, addr))[0x123 + 4999], 'c');
+	assert_int_equal(fwsim_mkey_read(r->d.v, key, r->d.pd, FWSIM_ACC_LR,
+					 0x7f0000000123ULL + 4999, &c, 1), FWSIM_MKEY_OK);
+	assert_int_equal(c, 'c');
 }
 
 static void bounds_are_exact(void **state)

@@ -216,6 +216,45 @@ static void inline_data_and_several_segments(void **state)
 	assert_memory_equal(want, got, 114);
 }
 
+/* Behind the terminating segment lies what an older WQE has left: not a part of the list. */
+static void receive_list_ends_at_the_terminator(void **state)
+{
+	struct rig *r = *state;
+	struct d_wr w = wr(r, IFC_WQE_SEND, 0, 101);
+	struct d_sge sge[4] = { { r->bm.addr, 100, r->bm.key },
+				{ 0, 0, FWSIM_TERM_LKEY },
+				{ r->bm.addr + 4096, 4096, r->bm.key } };
+
+	d_recv(&r->b, 4, sge);
+	d_send(&r->a, &w);
+	d_expect(&r->b.rcq, IFC_CQE_RESP_ERR, IFC_CQE_SYND_LOCAL_LENGTH);
+}
+
+static void rings_at_an_offset_in_a_large_page(void **state)
+{
+	struct rig *r = *state;
+	uint64_t big = h_alloc(r->h, 1, 1u << 16, 1u << 16);
+	struct d_wr nop = { .op = IFC_WQE_NOP };
+	IFC_BUF(create_qp_out, out);
+	struct d_in in;
+	struct d_qp c;
+
+	d_qp(&r->d1, &c);
+	d_qp_in(&r->d1, &in, &c);
+	in.len = IFC_SZ(create_qp_in);
+	d_in_pas(&in, big, 1);
+	IFC_SET(create_qp_in, in.b, qpc.log_page_size, 4);
+	IFC_SET(create_qp_in, in.b, qpc.page_offset, 5); /* times 64 KiB / 64 */
+	c.ring = big + 5 * 1024;
+	assert_int_equal(D_EXEC(&r->d1, &in, out), IFC_ST_OK);
+	c.qpn = IFC_GET(create_qp_out, out, qpn);
+	assert_int_equal(d_init(&c), IFC_ST_OK);
+	assert_int_equal(d_rtr(&c, &c), IFC_ST_OK);
+	assert_int_equal(d_rts(&c), IFC_ST_OK);
+	d_send(&c, &nop);
+	d_expect(&c.scq, IFC_CQE_REQ, 0);
+}
+
 static void zero_length_needs_no_key(void **state)
 {
 	struct rig *r = *state;
@@ -1036,6 +1075,8 @@ int main(void)
 		TEST(send_fills_a_receive_wqe),
 		TEST(immediate_data_arrives),
 		TEST(inline_data_and_several_segments),
+		TEST(receive_list_ends_at_the_terminator),
+		TEST(rings_at_an_offset_in_a_large_page),
 		TEST(zero_length_needs_no_key),
 		TEST(unsignalled_work_makes_no_cqe),
 		TEST(rings_wrap),
