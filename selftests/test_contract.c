@@ -1015,13 +1015,15 @@ static void b4_62_duplicates_share_the_session(void)
 	struct vfmig_stream s = { 0 };
 	uint8_t buf[100];
 	int fd, two;
+	ssize_t n;
 
 	start_a();
 	fd = go(ST_STOP_COPY);
 	two = dup(fd);
 	CHECK(two >= 0);
-	CHECK_EQ(read(fd, buf, 100), 100);
-	vfmig_append(&s, buf, 100);
+	n = read(fd, buf, sizeof(buf));
+	CHECK(n > 0);
+	vfmig_append(&s, buf, (size_t)n);
 	close(fd);
 	CHECK_EQ(vfmig_read_all(two, &s, 0), 0);
 	vfmig_set_ok(dev, ST_STOP);
@@ -1124,7 +1126,9 @@ static void b4_62_state_change_under_readers(void)
 			vfmig_set_ok(dev, ST_RUNNING);
 		for (unsigned int i = 0; i < 2; i++) {
 			pthread_join(t[i], NULL);
-			CHECK_MSG(r[i].err == 0 || r[i].err == ENODEV, "%s", strerror(r[i].err));
+			/* EIO: the firmware gave up the SAVE of a function that was reset */
+			CHECK_MSG(r[i].err == 0 || r[i].err == ENODEV || (k % 2 && r[i].err == EIO),
+				  "%s", strerror(r[i].err));
 		}
 		close(fd);
 		vfmig_expect(dev, ST_RUNNING);
@@ -1194,22 +1198,34 @@ static void b4_64_stream_cut_anywhere_is_refused(void)
 	CHECK_EQ(load_part(&s, s.len), 0);
 }
 
+/*
+ * The format has no checksum of its own: a flip is seen where a length no longer fits, or by the
+ * firmware inside its image. What the optional announcement of a size says is of no consequence.
+ */
 static void b4_65_flipped_bit_is_refused(void)
 {
 	struct vfmig_stream s = { 0 };
-	size_t at[128], n;
+	size_t at[160], n = 0;
+	struct vfmig_rec r;
 
+	env_need_simulator("what a card checks in its image is not known");
 	start_a();
 	move_stop(&a.dev);
 	move_save(&a.dev, &s);
 	CHECK_EQ(vfio_reset(&a.dev), 0);
-	n = places(&s, at, 128, 24);
+	for (size_t off = 0; vfmig_rec_at(&s, off, &r); off += VFMIG_REC_HDR + r.size) {
+		for (size_t i = 0; i < 8; i++)
+			at[n++] = off + i;
+		if (r.tag != VFMIG_TAG_FW_DATA)
+			continue;
+		for (size_t i = 0; i < 24; i++)
+			at[n++] = off + VFMIG_REC_HDR + (i < 8 ? i : i * 2654435761U % r.size);
+		CHECK(n <= 100);
+	}
 	for (size_t i = 0; i < n; i++) {
 		uint8_t bit = (uint8_t)(1U << i % 8);
 		int rc;
 
-		if (at[i] >= s.len)
-			continue;
 		s.p[at[i]] ^= bit;
 		rc = load_part(&s, s.len);
 		s.p[at[i]] ^= bit;
@@ -1292,14 +1308,14 @@ int main(int argc, char **argv)
 		TAP_TEST(b4_60_in_one_piece),
 		TAP_TEST(b4_60_pieces_around_records),
 		TAP_PEER(b4_61_fault_in_a_read_loses_nothing, "E2.7"),
-		TAP_TEST(b4_61_fault_in_a_write_repeats_nothing),
+		TAP_PEER(b4_61_fault_in_a_write_repeats_nothing, "E2.7, of writes"),
 		TAP_TEST(b4_62_close_of_the_file_keeps_the_state),
 		TAP_TEST(b4_62_duplicates_share_the_session),
 		TAP_TEST(b4_62_file_in_another_process),
 		TAP_TEST(b4_62_two_readers_share_all_bytes),
 		TAP_TEST(b4_62_state_change_under_readers),
 		TAP_PEER(b4_64_stream_cut_anywhere_is_refused, "E2.5"),
-		TAP_PEER(b4_65_flipped_bit_is_refused, "no integrity check (A)"),
+		TAP_PEER(b4_65_flipped_bit_is_refused, "E2.5"),
 	};
 
 	return tap_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));

@@ -662,7 +662,7 @@ static void set_path(struct mlx5_vf *vf, uint8_t *qpc, const uint8_t *mac, const
 	uint8_t *ads = IFC_PTR(qpc, qpc, primary_address_path);
 
 	IFC_SET(ads, ads, vhca_port_num, 1);
-	IFC_SET(ads, ads, ack_timeout, 14);
+	IFC_SET(ads, ads, ack_timeout, 16);
 	if (!mac) {
 		IFC_SET(ads, ads, fl, 1);
 		return;
@@ -727,7 +727,7 @@ static void connect_half(struct mlx5_vf *vf, unsigned int i, uint32_t remote, co
 		IFC_SET(qpc, q, log_sra_max, 2);
 		IFC_SET(qpc, q, retry_count, 7);
 		IFC_SET(qpc, q, rnr_retry, 7);
-		IFC_SET(ads, IFC_PTR(qpc, q, primary_address_path), ack_timeout, 14);
+		IFC_SET(ads, IFC_PTR(qpc, q, primary_address_path), ack_timeout, 16);
 		IFC_SET(ads, IFC_PTR(qpc, q, primary_address_path), vhca_port_num, 1);
 		CMD(vf, RTR2RTS_QP, in, out);
 	}
