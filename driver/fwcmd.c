@@ -238,29 +238,20 @@ static void save_callback(int status, struct mlx5_async_work *work)
 	struct vfmig_save_cmd *cmd = container_of(work, struct vfmig_save_cmd,
 						  work);
 	struct vfmig_dev *vdev = cmd->vdev;
-	struct vfmig_save_result res = {};
-	u32 syndrome = 0;
-	u32 refused = 0;
+	struct vfmig_save_result res = { .err = status };
 
 	if (status == -EREMOTEIO) {
-		refused = cmd_status(cmd->out);
-		syndrome = cmd_syndrome(cmd->out);
-	}
-	trace_vfmig_cmd(vdev, MLX5_CMD_OP_SAVE_VHCA_STATE, 0, status, refused,
-			syndrome,
-			ktime_to_ns(ktime_sub(ktime_get(), cmd->start)));
-
-	if (status) {
-		dev_err_ratelimited(vfmig_device(vdev),
-				    "SAVE_VHCA_STATE failed: status 0x%x, syndrome 0x%x (%pe)\n",
-				    refused, syndrome, ERR_PTR(status));
-		res.err = -EIO;
-	} else {
+		res.status = cmd_status(cmd->out);
+		res.syndrome = cmd_syndrome(cmd->out);
+	} else if (!status) {
 		res.image_size = MLX5_GET(save_vhca_state_out, cmd->out,
 					  actual_image_size);
 		res.next_size = MLX5_GET(save_vhca_state_out, cmd->out,
 					 next_required_umem_size);
 	}
+	trace_vfmig_cmd(vdev, MLX5_CMD_OP_SAVE_VHCA_STATE, 0, status,
+			res.status, res.syndrome,
+			ktime_to_ns(ktime_sub(ktime_get(), cmd->start)));
 	cmd->done(cmd, &res);
 }
 

@@ -73,7 +73,7 @@ struct vfmig_save {
 
 static bool save_is_dead(struct vfmig_save *save)
 {
-	return save->state == SAVE_DEAD || vfmig_reset_is_pending(save->vdev);
+	return READ_ONCE(save->state) == SAVE_DEAD || vfmig_reset_is_pending(save->vdev);
 }
 
 /*
@@ -235,6 +235,12 @@ static void save_done(struct vfmig_save_cmd *cmd,
 	bool good = !res->err;
 	bool kick = false;
 
+	/* That a reset or a detach breaks a SAVE is nothing to complain of. */
+	if (!good && !save_is_dead(save))
+		dev_err_ratelimited(vfmig_device(vdev),
+				    "SAVE_VHCA_STATE failed: %pe, status 0x%x, syndrome 0x%x\n",
+				    ERR_PTR(res->err), res->status,
+				    res->syndrome);
 	if (good && (!res->image_size ||
 		     res->image_size > vfmig_buf_size(buf))) {
 		dev_err_ratelimited(vfmig_device(vdev),

@@ -140,7 +140,9 @@ struct vfmig_query {
 
 /* Answer of SAVE_VHCA_STATE. */
 struct vfmig_save_result {
-	int err;
+	int err;		/* -EREMOTEIO: refused, see the next two */
+	u32 status;
+	u32 syndrome;
 	u32 image_size;
 	u32 next_size;		/* for the next SAVE; 0: this was the last */
 };
