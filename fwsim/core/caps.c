@@ -7,7 +7,9 @@
 
 #define CAP_LEN 4096
 #define CAP_GENERAL 0x0
+#define CAP_DEVICE_EVENT 0x14
 #define CAP_GENERAL_2 0x20
+#define CAP_ADV_VIRTUALIZATION 0x26
 #define CHECKSUM_MAX 3
 
 enum cap_synd {
@@ -19,6 +21,12 @@ enum cap_synd {
 
 #define GEN(cap, fld, v) IFC_SET(cmd_hca_cap, (cap), fld, (v))
 #define GEN2(cap, fld, v) IFC_SET(cmd_hca_cap_2, (cap), fld, (v))
+
+/* Page trackers are the PF's. */
+static bool has_tracker(const struct fwsim_vhca *v)
+{
+	return v->fn == 0 && !v->fw->cfg.no_tracker;
+}
 
 static void general_max(const struct fwsim_vhca *v, uint8_t *cap)
 {
@@ -78,6 +86,8 @@ static void general_max(const struct fwsim_vhca *v, uint8_t *cap)
 	GEN(cap, pcam_reg, 1);
 	GEN(cap, cmdif_checksum, CHECKSUM_MAX);
 	GEN(cap, migration, pf && mig);
+	GEN(cap, adv_virtualization, has_tracker(v));
+	GEN(cap, event_cap, has_tracker(v)); /* type 0x14, for OBJECT_CHANGE */
 }
 
 static void general_2_max(const struct fwsim_vhca *v, uint8_t *cap)
@@ -87,6 +97,30 @@ static void general_2_max(const struct fwsim_vhca *v, uint8_t *cap)
 	GEN2(cap, migratable, !pf && mig);
 	GEN2(cap, migration_multi_load, pf && mig);
 	GEN2(cap, migration_tracking_state, pf && mig);
+	if (has_tracker(v))
+		IFC_SET64(cmd_hca_cap_2, cap, general_obj_types_127_64,
+			  1ULL << (MLX5_OBJ_TYPE_PAGE_TRACK - 64));
+}
+
+static void device_event_max(uint8_t *cap)
+{
+	/* four be64 words; the first has types 0..63 */
+	ifc_st64(IFC_PTR(device_event_cap, cap, user_unaffiliated_events),
+		 1ULL << IFC_EVENT_OBJECT_CHANGE);
+}
+
+#define ADV(cap, fld, v) IFC_SET(adv_virtualization_cap, (cap), fld, (v))
+
+static void adv_virtualization_max(const struct fwsim_config *c, uint8_t *cap)
+{
+	ADV(cap, pg_track_log_max_num, (unsigned int)__builtin_ctz(c->track_max));
+	ADV(cap, pg_track_max_num_range, c->track_max_ranges);
+	ADV(cap, pg_track_log_min_addr_space, c->track_log_min_space);
+	ADV(cap, pg_track_log_max_addr_space, c->track_log_max_space);
+	ADV(cap, pg_track_log_min_msg_size, c->track_log_min_msg);
+	ADV(cap, pg_track_log_max_msg_size, c->track_log_max_msg);
+	ADV(cap, pg_track_log_min_page_size, c->track_log_min_page);
+	ADV(cap, pg_track_log_max_page_size, c->track_log_max_page);
 }
 
 /* Index into cap_cur of a type whose current value can be set; -1 if it cannot. */
@@ -112,6 +146,14 @@ static bool cap_max(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap)
 	case CAP_GENERAL_2:
 		general_2_max(v, cap);
 		return true;
+	case CAP_DEVICE_EVENT:
+		if (has_tracker(v))
+			device_event_max(cap);
+		return has_tracker(v);
+	case CAP_ADV_VIRTUALIZATION:
+		if (has_tracker(v))
+			adv_virtualization_max(&v->fw->cfg, cap);
+		return has_tracker(v);
 	}
 	return false;
 }

@@ -26,6 +26,7 @@
 
 struct fwsim_vhca;
 struct fwsim_cmd;
+struct fwsim_page_track;
 
 /* ---- objects: table.c, obj.c -------------------------------------------------------------- */
 
@@ -247,6 +248,7 @@ struct fwsim_vhca {
 	struct fwsim_table obj[FWSIM_OBJ_TYPES];
 	uint32_t pas_used; /* addresses in the page lists of all objects */
 	uint32_t cmd_eqn, pages_eqn; /* EQs whose mask has the CMD / PAGE_REQUEST bit; 0 = none (ids start at 1) */
+	struct fwsim_page_track *tracks; /* trackers of what it writes: page_track.c */
 	struct fwsim_vport vport;
 	uint8_t gid[FWSIM_GIDS][IFC_SZ(roce_addr_layout)];
 };
@@ -283,6 +285,7 @@ struct fwsim {
 	uint64_t host_deadline;	    /* what the host was last told */
 	struct fwsim_timer kick;    /* goes on with work that used up its budget */
 	struct fwsim_timer rc_wait; /* first wait_until of any QP: rc.c */
+	struct fwsim_table track;   /* page trackers of the PF: page_track.c */
 	/* VSC of the PF: vsc.c */
 	uint32_t vsc_sem, vsc_counter, vsc_addr, vsc_data, vsc_ctrl;
 	/* the port: reg.c */
@@ -418,7 +421,12 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v);
 	/* mig.c */                                                                                \
 	X(SUSPEND_VHCA, suspend_vhca) X(RESUME_VHCA, resume_vhca)                                  \
 	X(QUERY_VHCA_MIGRATION_STATE, query_vhca_migration_state)                                  \
-	X(SAVE_VHCA_STATE, save_vhca_state) X(LOAD_VHCA_STATE, load_vhca_state)
+	X(SAVE_VHCA_STATE, save_vhca_state) X(LOAD_VHCA_STATE, load_vhca_state)                    \
+	/* page_track.c */                                                                         \
+	X(CREATE_GENERAL_OBJECT, create_general_object)                                            \
+	X(MODIFY_GENERAL_OBJECT, modify_general_object)                                            \
+	X(QUERY_GENERAL_OBJECT, query_general_object)                                              \
+	X(DESTROY_GENERAL_OBJECT, destroy_general_object)
 
 #define FWSIM_DECLARE_HANDLER(OP, op) fwsim_handler fwsim_cmd_##op;
 FWSIM_HANDLERS(FWSIM_DECLARE_HANDLER)
@@ -488,6 +496,8 @@ enum fwsim_mkey_fault fwsim_mkey_write(struct fwsim_vhca *v, uint32_t key, uint3
 
 /* Write an EQE of @type to the VHCA's EQ whose mask has it; @data is EQE bytes 0x20..0x3b. */
 void fwsim_event_post(struct fwsim_vhca *v, uint8_t type, uint8_t sub_type, const uint8_t data[28]);
+/* Some EQ of the VHCA has asked for events of @type. */
+bool fwsim_event_wanted(struct fwsim_vhca *v, uint8_t type);
 /* The command EQ exists, so completions go by event. */
 bool fwsim_event_cmd_ready(const struct fwsim_vhca *v);
 void fwsim_event_cmd(struct fwsim_vhca *v, uint32_t slots);
@@ -523,6 +533,17 @@ bool fwsim_rc_run(struct fwsim *fw, unsigned int budget);
 void fwsim_rc_rescan(struct fwsim_vhca *v);
 /* To ERR: what is posted now and later is completed with flush errors by fwsim_rc_run(). */
 void fwsim_qp_flush(struct fwsim_qp *qp);
+enum fwsim_rc_sent {
+	FWSIM_RC_SENT, /* it has arrived, and its completion has been written */
+	FWSIM_RC_WAIT, /* nothing has changed; try again in *@ns, or (0) when something happens */
+	FWSIM_RC_DEAD, /* never: the QP is in ERR, or not connected; *@why */
+};
+/*
+ * A message of the firmware's own: SEND with immediate of @len bytes on @qp, which has no send queue. It
+ * goes through whole or not at all.
+ */
+enum fwsim_rc_sent fwsim_rc_fw_send(struct fwsim_qp *qp, const uint8_t *msg, uint32_t len,
+				    const uint8_t imm[4], uint64_t *ns, const char **why);
 
 /* ---- lifetime of objects: shared by destroy commands, reset and image --------------------- */
 
@@ -561,6 +582,14 @@ enum ifc_status fwsim_image_load(struct fwsim_vhca *v, const uint8_t *buf, size_
 				 char *why, size_t why_len);
 /* 64-bit hash of the state that an image holds (oracle for tests). */
 uint64_t fwsim_image_hash(struct fwsim_vhca *v);
+
+/* ---- page_track.c ------------------------------------------------------------------------- */
+
+/* @len > 0 bytes at @addr have been written by DMA of @v, or perhaps some of them. */
+void fwsim_page_track_mark(struct fwsim_vhca *v, uint64_t addr, size_t len);
+/* Send what trackers have to say. True if there is more to do at once. */
+bool fwsim_page_track_run(struct fwsim *fw);
+void fwsim_page_track_drop(struct fwsim_vhca *v); /* those that @v has made */
 
 /* ---- trace.c ------------------------------------------------------------------------------- */
 

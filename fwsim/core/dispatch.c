@@ -95,6 +95,21 @@ enum gate_synd {
 	X(DEALLOC_TRANSPORT_DOMAIN, dealloc_transport_domain, dealloc_transport_domain, ANY, INIT, \
 	  PLAIN)
 
+/* The only general object is PAGE_TRACK; its type is where other commands have op_mod. */
+#define OBJECT_OPS(X)                                                                              \
+	X(CREATE_GENERAL_OBJECT, create_general_object, create_page_track_obj_in,                  \
+	  general_obj_out_cmd_hdr, FWSIM_RESERVED_create_page_track_obj_in)                        \
+	X(MODIFY_GENERAL_OBJECT, modify_general_object, modify_page_track_obj_in,                  \
+	  general_obj_out_cmd_hdr, FWSIM_RESERVED_modify_page_track_obj_in)                        \
+	X(QUERY_GENERAL_OBJECT, query_general_object, general_obj_in_cmd_hdr,                      \
+	  query_page_track_obj_out, { 0 })                                                         \
+	X(DESTROY_GENERAL_OBJECT, destroy_general_object, general_obj_in_cmd_hdr,                  \
+	  general_obj_out_cmd_hdr, { 0 })
+
+#define OBJECT_RESERVED_TABLE(OP, op, in, out, ...)                                                \
+	static const struct fwsim_reserved reserved_##op[] = { __VA_ARGS__ };
+OBJECT_OPS(OBJECT_RESERVED_TABLE)
+
 #define RESERVED_TABLE(OP, op, layout, who, need, mods)                                            \
 	static const struct fwsim_reserved reserved_##op[] = { FWSIM_RESERVED_##layout##_in };
 OPS(RESERVED_TABLE)
@@ -102,7 +117,10 @@ OPS(RESERVED_TABLE)
 #define ROW(OP, op, layout, by, state, mods)                                                       \
 	{ MLX5_CMD_OP_##OP, #OP, fwsim_cmd_##op, IFC_SZ(layout##_in), IFC_SZ(layout##_out), by,    \
 	  state, mods, sizeof(reserved_##op) / sizeof(reserved_##op[0]), reserved_##op },
-static const struct fwsim_op op_table[] = { OPS(ROW) };
+#define OBJECT_ROW(OP, op, in, out, ...)                                                           \
+	{ MLX5_CMD_OP_##OP, #OP, fwsim_cmd_##op, IFC_SZ(in), IFC_SZ(out), PF, INIT, MODS,          \
+	  sizeof(reserved_##op) / sizeof(reserved_##op[0]), reserved_##op },
+static const struct fwsim_op op_table[] = { OPS(ROW) OBJECT_OPS(OBJECT_ROW) };
 
 const struct fwsim_op *fwsim_op_find(uint16_t opcode)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The only caller of the host's DMA. Each call names the function that does it, so that its bus-master
- * bit, its IOMMU and later its dirty tracking see every byte. Here also: lists of pages.
+ * bit, its IOMMU and its dirty tracking see every byte. Here also: lists of pages.
  *
  * Who calls asks fwsim_vhca_may_respond() first and waits if it may not; a call that comes all the same
  * is refused and traced.
@@ -42,12 +42,17 @@ int fwsim_dma_read(struct fwsim_vhca *v, uint64_t addr, void *buf, size_t len)
 int fwsim_dma_write(struct fwsim_vhca *v, uint64_t addr, const void *buf, size_t len)
 {
 	struct fwsim *fw = v->fw;
+	int err;
 
 	if (!len)
 		return 0;
 	if (dma_refused(v, addr, len, true))
 		return -1;
-	if (fw->ops->dma_write(fw->host, v->fn, addr, buf, len)) {
+	err = fw->ops->dma_write(fw->host, v->fn, addr, buf, len);
+	/* after the write, or a report between the two clears the mark; and also if it failed part-way */
+	if (v->tracks)
+		fwsim_page_track_mark(v, addr, len);
+	if (err) {
 		fwsim_trace_simple(v, FWSIM_TRACE_DMA_ERROR, addr, len, 1, "the bus refused");
 		return -1;
 	}

@@ -179,6 +179,11 @@ void fwsim_event_post(struct fwsim_vhca *v, uint8_t type, uint8_t sub_type, cons
 	eq_append(v, eq, type, sub_type, data, false);
 }
 
+bool fwsim_event_wanted(struct fwsim_vhca *v, uint8_t type)
+{
+	return eq_of_type(v, type);
+}
+
 bool fwsim_event_cmd_ready(const struct fwsim_vhca *v)
 {
 	return v->cmd_eqn;

@@ -14,6 +14,11 @@
 #define DEFAULT_MSIX 64
 #define MAX_MSIX 2048
 #define MAX_STARTUP_PAGES 4096
+#define DEFAULT_TRACK_MAX 32
+#define MAX_TRACK 65536
+#define DEFAULT_TRACK_RANGES 16
+#define DEFAULT_TRACK_MEMORY (64u << 20)
+#define FIRST_TRACK 0x800 /* numbers of page trackers */
 
 /* Slices of QP work and rounds of the loop in one go; after that other work of the host gets its turn. */
 #define RUN_QP_BUDGET 64
@@ -41,7 +46,8 @@ void fwsim_run(struct fwsim *fw)
 		for (i = 0; i < fw->nfn; i++)
 			if (fw->vhca[i]->cmd_pending)
 				fwsim_cmdif_run(fw->vhca[i]);
-		more = fwsim_rc_run(fw, RUN_QP_BUDGET / 8);
+		more = fwsim_page_track_run(fw);
+		more |= fwsim_rc_run(fw, RUN_QP_BUDGET / 8);
 		more |= fw->work;
 	}
 	fw->running = false;
@@ -145,6 +151,43 @@ config_bad(char *err, size_t err_len, const char *fmt, ...)
 	return false;
 }
 
+/* A pair of limits: defaults, and least <= @min <= @max <= most. */
+static bool config_limits(unsigned int *min, unsigned int *max, unsigned int def_min,
+			  unsigned int def_max, unsigned int least, unsigned int most,
+			  const char *what, char *err, size_t err_len)
+{
+	if (!*max)
+		*max = *min > def_max ? *min : def_max;
+	if (!*min)
+		*min = *max < def_min ? *max : def_min;
+	if (*min >= least && *min <= *max && *max <= most)
+		return true;
+	return config_bad(err, err_len, "page tracking: log of %s is %u..%u, must be within %u..%u",
+			  what, *min, *max, least, most);
+}
+
+static bool config_check_tracker(struct fwsim_config *c, char *err, size_t err_len)
+{
+	if (!c->track_max)
+		c->track_max = DEFAULT_TRACK_MAX;
+	if (!c->track_max_ranges)
+		c->track_max_ranges = DEFAULT_TRACK_RANGES;
+	if (!c->track_memory)
+		c->track_memory = DEFAULT_TRACK_MEMORY;
+	if (c->track_max > MAX_TRACK || c->track_max & (c->track_max - 1))
+		return config_bad(err, err_len, "%u page trackers: not a power of 2 up to %u",
+				  c->track_max, MAX_TRACK);
+	if (c->track_max_ranges > 255)
+		return config_bad(err, err_len, "%u ranges of a page tracker: more than 255",
+				  c->track_max_ranges);
+	return config_limits(&c->track_log_min_space, &c->track_log_max_space, 12, 52, 12, 63,
+			     "the address space", err, err_len) &&
+	       config_limits(&c->track_log_min_msg, &c->track_log_max_msg, 12, 16, 3, 20,
+			     "a message", err, err_len) &&
+	       config_limits(&c->track_log_min_page, &c->track_log_max_page, 12, 21, 12, 31,
+			     "a page", err, err_len);
+}
+
 /* Fill in defaults; false and a message if a value is out of range. */
 static bool config_check(struct fwsim_config *c, char *err, size_t err_len)
 {
@@ -175,6 +218,8 @@ static bool config_check(struct fwsim_config *c, char *err, size_t err_len)
 		return config_bad(err, err_len, "the MAC address is a multicast address");
 	if (c->pf_msix > MAX_MSIX || c->vf_msix > MAX_MSIX)
 		return config_bad(err, err_len, "more than %u MSI-X vectors", MAX_MSIX);
+	if (!config_check_tracker(c, err, err_len))
+		return false;
 	if (c->boot_pages > MAX_STARTUP_PAGES || c->init_pages > MAX_STARTUP_PAGES)
 		return config_bad(err, err_len, "more than %u boot or init pages",
 				  MAX_STARTUP_PAGES);
@@ -200,6 +245,7 @@ struct fwsim *fwsim_create(const struct fwsim_config *cfg, const struct fwsim_ho
 	fw->host = host;
 	fw->host_deadline = UINT64_MAX;
 	fw->kick = (struct fwsim_timer){ .deadline = UINT64_MAX, .fn = kick_expired };
+	fwsim_table_init(&fw->track, FIRST_TRACK, c.track_max);
 	fwsim_vsc_reset(fw);
 	for (i = 0; i <= c.max_vfs; i++) {
 		fw->vhca[i] = fwsim_vhca_new(fw, i);
@@ -260,6 +306,7 @@ void fwsim_destroy(struct fwsim *fw)
 	fw->running = true;
 	for (i = 0; i < fw->nfn; i++)
 		fwsim_vhca_free(fw->vhca[i]);
+	fwsim_table_fini(&fw->track);
 	free(fw);
 }
 

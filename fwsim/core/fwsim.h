@@ -36,6 +36,14 @@ struct fwsim_config {
 	unsigned int init_pages; /* and before INIT_HCA */
 	bool strict;		 /* refuse a command with a reserved bit set (otherwise traced) */
 	bool no_migration;	 /* hide every migration capability */
+	bool no_tracker;	 /* and page tracking alone: no PAGE_TRACK objects */
+	/* Page trackers, as type 0x26 of the capabilities tells. */
+	unsigned int track_max;	       /* trackers of the card, a power of 2 up to 2^16; default 32 */
+	unsigned int track_max_ranges; /* 1..255, default 16 */
+	unsigned int track_log_min_space, track_log_max_space; /* 12..63, default 12, 52 */
+	unsigned int track_log_min_msg, track_log_max_msg;     /* 3..20, default 12, 16 */
+	unsigned int track_log_min_page, track_log_max_page;   /* 12..31, default 12, 21 */
+	uint64_t track_memory; /* bytes that the marks of one tracker may take; default 64 MiB */
 	uint64_t cmd_latency_ns; /* added to every command; 0 = completes inside the doorbell */
 	uint64_t image_bytes_per_sec; /* SAVE and LOAD take size / this; 0 = no time */
 };

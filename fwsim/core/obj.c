@@ -200,6 +200,7 @@ void fwsim_obj_destroy_all(struct fwsim_vhca *v)
 	struct fwsim_obj *obj;
 	unsigned int i;
 
+	fwsim_page_track_drop(v); /* they use QPs */
 	for (i = 0; i < FWSIM_OBJ_TYPES; i++) {
 		struct fwsim_table *t = &v->obj[obj_destroy_order[i]];
 		uint32_t id = 0;

@@ -562,6 +562,62 @@ static enum rc_next rc_send_step(struct fwsim_qp *qp)
 	return rc_slice(qp, &w);
 }
 
+/* ---- messages of the firmware -------------------------------------------------------------- */
+
+/* Least wait for a receive WQE: what the responder asks for is a minimum too. */
+#define RC_FW_RNR_NS 100000ULL
+
+enum fwsim_rc_sent fwsim_rc_fw_send(struct fwsim_qp *qp, const uint8_t *msg, uint32_t len,
+				    const uint8_t imm[4], uint64_t *ns, const char **why)
+{
+	struct fwsim_qp *peer;
+	uint8_t buf[RC_SLICE];
+	struct rc_wqe w;
+	size_t n;
+
+	*ns = 0;
+	*why = "the reporting QP is not in RTS";
+	if (qp->state != IFC_QP_RTS)
+		return FWSIM_RC_DEAD;
+	if (!rc_may_run(qp->vhca))
+		return FWSIM_RC_WAIT;
+	switch (rc_reach(qp, &peer, why)) {
+	case RC_REACHED:
+		break;
+	case RC_HELD:
+		*ns = RC_HOLD_NS;
+		return FWSIM_RC_WAIT;
+	case RC_SILENT:
+		return FWSIM_RC_DEAD;
+	}
+	w.op = IFC_WQE_SEND_IMM;
+	w.index = qp->sq_ci;
+	w.wqebbs = 0;
+	w.signalled = false;
+	w.solicited = true;
+	memcpy(w.imm, imm, sizeof(w.imm));
+	w.total = len;
+	w.nseg = 1;
+	w.seg[0] = (struct rc_seg){ .len = len, .inl = msg };
+	*why = "the reporting QP or its peer has failed";
+	if (rc_need_recv(qp, &w, peer) != RC_MORE) {
+		if (qp->state != IFC_QP_RTS)
+			return FWSIM_RC_DEAD;
+		*ns = qp->wait_until - fwsim_now(qp->vhca->fw);
+		if (*ns < RC_FW_RNR_NS)
+			*ns = RC_FW_RNR_NS;
+		qp->wait_until = 0; /* the caller waits, not the QP */
+		return FWSIM_RC_WAIT;
+	}
+	do {
+		n = len - qp->sq_off < RC_SLICE ? len - qp->sq_off : RC_SLICE;
+		if (send_slice(qp, &w, peer, buf, n) != RC_MORE)
+			return FWSIM_RC_DEAD;
+		qp->sq_off += (uint32_t)n;
+	} while (qp->sq_off < len);
+	return rc_message_done(qp, &w, peer) == RC_MORE ? FWSIM_RC_SENT : FWSIM_RC_DEAD;
+}
+
 /* ---- flush --------------------------------------------------------------------------------- */
 
 /* Complete up to @n send WQEs with a flush error; how many are left of @n. */

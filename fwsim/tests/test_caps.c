@@ -167,6 +167,39 @@ static void who_may_look_at_whom(void **state)
 	h_free(h);
 }
 
+static void page_tracking_is_offered_to_the_pf(void **state)
+{
+	struct fwsim_config cfg = h_default_config();
+	struct harness *h = enabled();
+	uint8_t cap[4096];
+
+	(void)state;
+	assert_int_equal(query(h, 0, GENERAL, CUR, -1, cap), IFC_ST_OK);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, adv_virtualization), 1);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, event_cap), 1);
+	assert_int_equal(query(h, 0, GENERAL_2, CUR, -1, cap), IFC_ST_OK);
+	assert_int_equal(IFC_GET64(cmd_hca_cap_2, cap, general_obj_types_127_64), 1u << 6);
+	assert_int_equal(query(h, 0, 0x14, CUR, -1, cap), IFC_ST_OK);
+	assert_int_equal(ifc_ld64(cap), 0);
+	assert_int_equal(ifc_ld64(cap + 0x20), 1ULL << 0x27);
+	assert_int_equal(query(h, 0, 0x26, CUR, -1, cap), IFC_ST_OK);
+	assert_int_equal(ifc_ld32(cap), 5u << 24 | 16u << 16 | 12u << 8 | 52u);
+	assert_int_equal(ifc_ld32(cap + 4), 12u << 24 | 16u << 16 | 12u << 8 | 21u);
+	assert_int_equal(query(h, 0, GENERAL, CUR, 1, cap), IFC_ST_OK);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, adv_virtualization), 0);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, event_cap), 0);
+	h_free(h);
+
+	cfg.no_tracker = true;
+	h = h_new(&cfg);
+	assert_int_equal(h_enable_hca(h, 0, 0), IFC_ST_OK);
+	assert_int_equal(query(h, 0, GENERAL, CUR, -1, cap), IFC_ST_OK);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, adv_virtualization), 0);
+	assert_int_equal(query(h, 0, 0x26, CUR, -1, cap), IFC_ST_BAD_PARAM);
+	assert_int_equal(query(h, 0, 0x14, CUR, -1, cap), IFC_ST_BAD_PARAM);
+	h_free(h);
+}
+
 static void types_not_offered_are_refused(void **state)
 {
 	struct harness *h = enabled();
@@ -175,9 +208,12 @@ static void types_not_offered_are_refused(void **state)
 
 	(void)state;
 	for (type = 0; type < 0x80; type++) {
+		bool fixed = type == 0x14 || type == 0x26; /* of the PF, with the tracker */
 		bool there = type == GENERAL || type == GENERAL_2;
 
 		assert_int_equal(query(h, 0, type, CUR, -1, cap),
+				 there || fixed ? IFC_ST_OK : IFC_ST_BAD_PARAM);
+		assert_int_equal(query(h, 0, type, CUR, 1, cap),
 				 there ? IFC_ST_OK : IFC_ST_BAD_PARAM);
 		if (!there)
 			assert_int_equal(set(h, 0, type, -1, cap), IFC_ST_BAD_PARAM);
@@ -287,6 +323,7 @@ int main(void)
 		cmocka_unit_test(migration_is_offered_where_mlx5_vfio_pci_looks),
 		cmocka_unit_test(vhca_ids_are_unique),
 		cmocka_unit_test(who_may_look_at_whom),
+		cmocka_unit_test(page_tracking_is_offered_to_the_pf),
 		cmocka_unit_test(types_not_offered_are_refused),
 		cmocka_unit_test(set_is_masked_and_limited),
 		cmocka_unit_test(set_after_init_or_for_another_is_refused),
