@@ -62,4 +62,7 @@ static inline u8 vfmig_get_migration_state(const __be32 *out)
 		VFMIG_MIGRATION_STATE_SHIFT) & VFMIG_MIGRATION_STATE_MASK;
 }
 
+/* Only with this option can the core hand a user's bitmap to a driver. */
+#define VFMIG_CORE_CAN_REPORT	IS_ENABLED(CONFIG_IOMMUFD_DRIVER)
+
 #endif /* VFMIG_COMPAT_H */

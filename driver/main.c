@@ -14,6 +14,7 @@
 #include <linux/mlx5/driver.h>
 
 #include "vfmig.h"
+#include "tracker.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -32,9 +33,11 @@ static int vfmig_pf_event(struct notifier_block *nb, unsigned long event,
 
 	switch (event) {
 	case MLX5_PF_NOTIFY_ENABLE_VF:
+		vfmig_tracker_attach(vdev);
 		vfmig_state_attach(vdev);
 		break;
 	case MLX5_PF_NOTIFY_DISABLE_VF:
+		vfmig_tracker_detach(vdev);
 		vfmig_state_detach(vdev);
 		break;
 	}
@@ -129,6 +132,8 @@ static void vfmig_init_migration(struct vfmig_dev *vdev)
 	if (p2p)
 		core_vdev->migration_flags |= VFIO_MIGRATION_P2P;
 	core_vdev->mig_ops = &vfmig_mig_ops;
+	if (vfmig_tracker_init(vdev))
+		dev_info(vfmig_device(vdev), "no dirty tracking: no memory\n");
 	vdev->migratable = true;
 	dev_dbg(vfmig_device(vdev), "migratable: vhca_id 0x%x%s\n",
 		vdev->vhca_id, vdev->chunk_mode ? ", in chunks" : "");
@@ -180,6 +185,7 @@ static void vfmig_release_dev(struct vfio_device *core_vdev)
 	struct vfmig_dev *vdev = vfmig_from_vfio(core_vdev);
 	struct pci_dev *pdev = vdev->core.pdev;
 
+	vfmig_tracker_free(vdev);
 	mutex_destroy(&vdev->state_lock);
 	vfio_pci_core_release_dev(core_vdev);
 	pci_dev_put(pdev);
@@ -203,6 +209,7 @@ static void vfmig_close_device(struct vfio_device *core_vdev)
 {
 	struct vfmig_dev *vdev = vfmig_from_vfio(core_vdev);
 
+	vfmig_tracker_close(vdev);
 	if (vdev->migratable)
 		vfmig_state_close(vdev);
 	vfio_pci_core_close_device(core_vdev);

@@ -35,7 +35,20 @@
 		{ MLX5_CMD_OP_ALLOC_PD, "ALLOC_PD" },			\
 		{ MLX5_CMD_OP_DEALLOC_PD, "DEALLOC_PD" },		\
 		{ MLX5_CMD_OP_CREATE_MKEY, "CREATE_MKEY" },		\
-		{ MLX5_CMD_OP_DESTROY_MKEY, "DESTROY_MKEY" })
+		{ MLX5_CMD_OP_DESTROY_MKEY, "DESTROY_MKEY" },		\
+		{ MLX5_CMD_OP_CREATE_QP, "CREATE_QP" },			\
+		{ MLX5_CMD_OP_DESTROY_QP, "DESTROY_QP" },		\
+		{ MLX5_CMD_OP_RST2INIT_QP, "RST2INIT_QP" },		\
+		{ MLX5_CMD_OP_INIT2RTR_QP, "INIT2RTR_QP" },		\
+		{ MLX5_CMD_OP_RTR2RTS_QP, "RTR2RTS_QP" },		\
+		{ MLX5_CMD_OP_CREATE_GENERAL_OBJECT,			\
+		  "CREATE_GENERAL_OBJECT" },				\
+		{ MLX5_CMD_OP_MODIFY_GENERAL_OBJECT,			\
+		  "MODIFY_GENERAL_OBJECT" },				\
+		{ MLX5_CMD_OP_QUERY_GENERAL_OBJECT,			\
+		  "QUERY_GENERAL_OBJECT" },				\
+		{ MLX5_CMD_OP_DESTROY_GENERAL_OBJECT,			\
+		  "DESTROY_GENERAL_OBJECT" })
 
 TRACE_EVENT(vfmig_arc,
 	    TP_PROTO(struct vfmig_dev *vdev, u32 from, u32 to, bool undo, int err,
@@ -116,6 +129,32 @@ TRACE_EVENT(vfmig_record,
 	    TP_printk("%s vhca=%u %s tag=0x%x size=%llu", __get_str(dev),
 		      __entry->vhca_id, __entry->saving ? "save" : "resume",
 		      __entry->tag, __entry->size)
+);
+
+TRACE_EVENT(vfmig_report,
+	    TP_PROTO(struct vfmig_dev *vdev, u64 iova, u64 length, u64 pages,
+		     u32 messages, int err, s64 ns),
+	    TP_ARGS(vdev, iova, length, pages, messages, err, ns),
+	    TP_STRUCT__entry(__string(dev, pci_name(vdev->core.pdev))
+			     __field(u16, vhca_id)
+			     __field(u64, iova)
+			     __field(u64, length)
+			     __field(u64, pages)
+			     __field(u32, messages)
+			     __field(int, err)
+			     __field(s64, ns)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->vhca_id = vdev->vhca_id;
+			   __entry->iova = iova;
+			   __entry->length = length;
+			   __entry->pages = pages;
+			   __entry->messages = messages;
+			   __entry->err = err;
+			   __entry->ns = ns;),
+	    TP_printk("%s vhca=%u iova=0x%llx length=0x%llx pages=%llu messages=%u err=%d ns=%lld",
+		      __get_str(dev), __entry->vhca_id, __entry->iova,
+		      __entry->length, __entry->pages, __entry->messages,
+		      __entry->err, __entry->ns)
 );
 
 #endif /* VFMIG_TRACE_H */

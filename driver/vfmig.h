@@ -48,6 +48,7 @@
 struct iov_iter;
 struct vfmig_save;
 struct vfmig_resume;
+struct vfmig_tracker;
 
 /* Bits of vfmig_dev::reset_flags. */
 enum vfmig_reset_flag {
@@ -68,6 +69,7 @@ struct vfmig_dev {
 	bool chunk_mode;		/* firmware saves in several images */
 	struct notifier_block nb;
 	struct workqueue_struct *wq;
+	struct vfmig_tracker *tracker;	/* DMA logging; NULL: not offered */
 
 	struct work_struct work;	/* pending reset, next SAVE */
 	unsigned long reset_flags;	/* enum vfmig_reset_flag; no lock */
