@@ -122,6 +122,7 @@ struct fwsim_eq {
 	uint32_t pi, ci;	/* 24-bit counters */
 	bool armed;
 	bool overrun;
+	bool port_latched;	/* PORT_CHANGE that came while the responder was suspended */
 	bool db_latched;	/* doorbell that came while the responder was suspended */
 	bool db_arm;
 	uint32_t db_ci;
