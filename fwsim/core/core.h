@@ -327,6 +327,7 @@ struct fwsim_cmd {
 	bool by_event;		/* decided when the doorbell came */
 	uint32_t in_len, out_len; /* as the entry gave them */
 	uint8_t *in, *out;	/* at least as long as op->in_len / op->out_len */
+	uint64_t entry;		/* address of the queue entry */
 	uint64_t *out_box;	/* addresses of the output mailboxes */
 	uint32_t out_boxes;
 	uint8_t csum;		/* checksum level that was in force when it was read */
