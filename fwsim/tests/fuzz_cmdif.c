@@ -104,15 +104,28 @@ static void wr32(struct fwsim *fw, uint64_t off, uint32_t v)
 	fwsim_bar_write(fw, 1, off, b, 4);
 }
 
-/* The first byte is the slot, the second the op_mod; then opcode and the rest of the input. */
+/* The @n-th opcode that there is, so that the fuzzer need not guess 16 bits. */
+static uint16_t nth_opcode(unsigned int n)
+{
+	static uint16_t known[128];
+	static unsigned int count;
+
+	if (!count)
+		for (unsigned int op = 0; op < 0x10000 && count < 128; op++)
+			if (fwsim_op_find((uint16_t)op))
+				known[count++] = (uint16_t)op;
+	return known[n % count];
+}
+
+/* The first byte is the slot, the second the op_mod; then two for the opcode and the rest of the input. */
 static void command(struct fwsim *fw, struct host *h, const uint8_t *data, size_t len)
 {
 	unsigned int slot = data[0] % FWSIM_CMDQ_SLOTS;
 	uint8_t *e = h->mem + 0x1000 + slot * IFC_CMDQ_ENTRY_SIZE, head[16] = { 0 };
 	size_t in_len = len - 2 + 4;
 
-	memcpy(head, data + 2, 2);
-	head[7] = data[1];
+	ifc_st16(head, data[2] < 128 ? nth_opcode(data[2]) : ifc_ld16(data + 2));
+	head[7] = data[1] < 8 ? data[1] : 0;
 	if (len > 4)
 		memcpy(head + 8, data + 4, len - 4 < 8 ? len - 4 : 8);
 	memset(e, 0, IFC_CMDQ_ENTRY_SIZE);
