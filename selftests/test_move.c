@@ -508,6 +508,7 @@ static void no_dma_after_stop(void)
 	struct vfmig_stream s = { 0 };
 	struct kmsg log;
 	struct work w, wc;
+	uint64_t start = 0;
 	uint8_t *copy;
 
 	IFC_SET(alloc_pd_in, in, opcode, MLX5_CMD_OP_ALLOC_PD);
@@ -517,7 +518,11 @@ static void no_dma_after_stop(void)
 	work_pair(&wc, &c, 0, &a, 1);
 	work_run(&w, 10);
 	work_run(&wc, 10);
-	mlx5_arm_cq(&a, 0);
+	mlx5_arm_cq(&a, 3);
+	/* a completion that is not yet taken, so that an arm would raise its event at once */
+	work_post(&w, 1, WORK_RING);
+	while (!mlx5_peek_cq(&a, 0))
+		CHECK(wait_more(&start, 5000));
 	kmsg_mark(&log);
 	move_stop(&a.dev);
 	vfio_msix_wait(&a.dev, 0, 0);
@@ -541,7 +546,8 @@ static void no_dma_after_stop(void)
 	/* the proof that there was work to do */
 	CHECK(vfio_dma_map(&a.dev, mem.va, MLX5_GUEST_IOVA, mem.len) == 0);
 	vfmig_set_ok(a.dev.fd, ST_RUNNING);
-	work_done(&w, 3);
+	CHECK(mlx5_wait_event(&a, 0, 5000));
+	work_done(&w, 1 + 3);
 	work_done(&wc, 3);
 	CHECK_EQ(mlx5_cmd_wait(&a, 1, in, sizeof(in), 10000), 0);
 }

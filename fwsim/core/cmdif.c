@@ -239,8 +239,8 @@ static int write_box(struct fwsim_cmd *cmd, uint32_t i)
 static int write_answer(struct fwsim_cmd *cmd)
 {
 	struct fwsim_vhca *v = cmd->vhca;
-	uint64_t at = v->cmdq_addr + cmd->slot * IFC_CMDQ_ENTRY_SIZE;
 	uint8_t e[IFC_CMDQ_ENTRY_SIZE];
+	uint64_t at = cmd->entry;
 	uint32_t i;
 
 	if (fwsim_dma_read(v, at, e, sizeof(e)))
@@ -294,8 +294,9 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 {
 	uint8_t e[IFC_CMDQ_ENTRY_SIZE];
 	struct fwsim_cmd *cmd;
+	uint64_t at = v->cmdq_addr + slot * IFC_CMDQ_ENTRY_SIZE;
 
-	if (fwsim_dma_read(v, v->cmdq_addr + slot * IFC_CMDQ_ENTRY_SIZE, e, sizeof(e))) {
+	if (fwsim_dma_read(v, at, e, sizeof(e))) {
 		fwsim_trace_ignored(v, "doorbell of slot %u: its entry cannot be read", slot);
 		return;
 	}
@@ -311,6 +312,7 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 	cmd->fw = v->fw;
 	cmd->vhca = v;
 	cmd->slot = (uint8_t)slot;
+	cmd->entry = at;
 	cmd->started = fwsim_now(v->fw);
 	cmd->by_event = !polled && fwsim_event_cmd_ready(v);
 	cmd->csum = (uint8_t)fwsim_cap_cmdif_checksum(v);
@@ -321,6 +323,8 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 	free(cmd->in);
 	cmd->in = NULL;
 	cmd->delay_ns += v->fw->cfg.cmd_latency_ns;
+	/* DISABLE_HCA of the issuer itself has dropped all its slots but is to be answered all the same. */
+	v->cmd_busy |= 1u << slot;
 	if (!cmd->delay_ns) {
 		complete(cmd);
 		return;

@@ -123,6 +123,7 @@ struct fwsim_eq {
 	uint32_t pi, ci;	/* 24-bit counters */
 	bool armed;
 	bool overrun;
+	bool port_latched;	/* PORT_CHANGE that came while the responder was suspended */
 	bool db_latched;	/* doorbell that came while the responder was suspended */
 	bool db_arm;
 	uint32_t db_ci;
@@ -329,6 +330,7 @@ struct fwsim_cmd {
 	bool by_event;		/* decided when the doorbell came */
 	uint32_t in_len, out_len; /* as the entry gave them */
 	uint8_t *in, *out;	/* at least as long as op->in_len / op->out_len */
+	uint64_t entry;		/* address of the queue entry */
 	uint64_t *out_box;	/* addresses of the output mailboxes */
 	uint32_t out_boxes;
 	uint8_t csum;		/* checksum level that was in force when it was read */

@@ -21,6 +21,10 @@
 #define CQE_SIZE 64u
 #define CQ_DB_SOLICITED (1u << 24)
 
+/* Sub types of PORT_CHANGE. */
+#define PORT_DOWN 1
+#define PORT_ACTIVE 4
+
 /* Health syndromes of the init segment. */
 #define HEALTH_ASYNC_EQ_OVERRUN 0xc
 #define HEALTH_EQ_ERR 0xd
@@ -173,7 +177,11 @@ void fwsim_event_post(struct fwsim_vhca *v, uint8_t type, uint8_t sub_type, cons
 	if (!eq)
 		return; /* no driver asked for it */
 	if (!may_dma(v)) {
-		fwsim_trace_ignored(v, "event 0x%02x is lost: the VHCA may do no DMA", type);
+		/* the one event that comes from outside of the VHCA, and so at any time */
+		if (type == IFC_EVENT_PORT_CHANGE)
+			eq->port_latched = true;
+		else
+			fwsim_trace_ignored(v, "event 0x%02x is lost: the VHCA may do no DMA", type);
 		return;
 	}
 	eq_append(v, eq, type, sub_type, data, false);
@@ -182,6 +190,16 @@ void fwsim_event_post(struct fwsim_vhca *v, uint8_t type, uint8_t sub_type, cons
 bool fwsim_event_wanted(struct fwsim_vhca *v, uint8_t type)
 {
 	return eq_of_type(v, type);
+}
+
+/* The port of the card that the VHCA is on now may be another one: tell how that is. */
+static void eq_port_changed(struct fwsim_vhca *v, struct fwsim_eq *eq)
+{
+	uint8_t data[EQE_DATA] = { [8] = 0x10 }; /* port 1 */
+
+	eq->port_latched = false;
+	eq_append(v, eq, IFC_EVENT_PORT_CHANGE, v->fw->port_down ? PORT_DOWN : PORT_ACTIVE, data,
+		  true);
 }
 
 bool fwsim_event_cmd_ready(const struct fwsim_vhca *v)
@@ -342,6 +360,8 @@ void fwsim_event_rescan(struct fwsim_vhca *v)
 
 		if (eq->db_latched)
 			eq_consume(v, eq, ci, eq_unlatch(eq));
+		if (eq->port_latched)
+			eq_port_changed(v, eq);
 	}
 	fwsim_table_for_each(&v->obj[FWSIM_OBJ_CQ], cq) {
 		if (cq->db_latched)

@@ -227,6 +227,7 @@ static void xfer_eq(struct fwsim_xfer *x, void *obj)
 	xfer_bool(x, &eq->db_latched, "latched doorbell");
 	xfer_bool(x, &eq->db_arm, "arm of the latched doorbell");
 	xfer_u32(x, &eq->db_ci, 0xffffff, "index of the latched doorbell");
+	xfer_bool(x, &eq->port_latched, "latched PORT_CHANGE");
 }
 
 static void xfer_cq(struct fwsim_xfer *x, void *obj)

@@ -5,7 +5,7 @@
  */
 #include "core.h"
 
-#define MAX_PAGES (1u << 18) /* per function: 1 GiB */
+#define MAX_PAGES (1u << 16) /* per function: 256 MiB */
 
 enum pages_op { PAGES_CANT_GIVE = 0, PAGES_GIVE = 1, PAGES_TAKE = 2 };
 enum pages_query { PAGES_BOOT = 1, PAGES_INIT = 2, PAGES_REGULAR = 3 };

@@ -350,7 +350,7 @@ static bool op_is_send(uint8_t op)
 	return op == IFC_WQE_SEND || op == IFC_WQE_SEND_IMM;
 }
 
-/* The requester's end of a message; @len goes into the CQE of a READ. */
+/* The requester's end of a message. */
 static enum rc_next rc_complete(struct fwsim_qp *qp, const struct rc_wqe *w)
 {
 	uint8_t cqe[64];

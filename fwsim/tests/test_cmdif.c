@@ -606,6 +606,43 @@ static void reset_drops_what_is_under_way(void **state)
 	h_free(h);
 }
 
+static void disable_of_itself_keeps_its_own_slot(void **state)
+{
+	IFC_BUF(disable_hca_in, in) = { 0 };
+	struct harness *h = enabled(NULL);
+
+	(void)state;
+	h->fw->cfg.cmd_latency_ns = H_MS;
+	IFC_SET(disable_hca_in, in, opcode, MLX5_CMD_OP_DISABLE_HCA);
+	h_cmd_async(h, 0, 9, in, sizeof(in), IFC_SZ(disable_hca_out));
+	h_cmd_ring(h, 0, 1u << 9);
+	assert_non_null(h_trace_find(h, FWSIM_TRACE_IGNORED, "which are being executed"));
+	h_trace_clear(h);
+	h_advance(h, H_SEC);
+	assert_true(h_cmd_done(h, 0, 9));
+	assert_int_equal(h_trace_count(h, FWSIM_TRACE_CMD), 1);
+	h_free(h);
+}
+
+static void queue_that_moves_meanwhile(void **state)
+{
+	struct issi q = query_issi();
+	struct harness *h = enabled(NULL);
+	uint64_t old;
+
+	(void)state;
+	h->fw->cfg.cmd_latency_ns = H_MS;
+	h_cmd_async(h, 0, 9, q.in, sizeof(q.in), IFC_SZ(query_issi_out));
+	old = h->fn[0].cmdq;
+	h->fn[0].cmdq = 0;
+	h_cmdq_setup(h, 0);
+	h_dma_clear(h);
+	h_advance(h, H_SEC);
+	assert_true(h_dma_wrote(h, 0, old, FWSIM_PAGE));
+	assert_false(h_dma_wrote(h, 0, h->fn[0].cmdq, FWSIM_PAGE));
+	h_free(h);
+}
+
 static void answer_waits_for_bus_mastering(void **state)
 {
 	struct issi q = query_issi();
@@ -773,6 +810,8 @@ int main(void)
 		cmocka_unit_test(commands_complete_out_of_order),
 		cmocka_unit_test(doorbell_of_a_busy_slot),
 		cmocka_unit_test(reset_drops_what_is_under_way),
+		cmocka_unit_test(disable_of_itself_keeps_its_own_slot),
+		cmocka_unit_test(queue_that_moves_meanwhile),
 		cmocka_unit_test(answer_waits_for_bus_mastering),
 		cmocka_unit_test(answer_that_the_bus_refuses),
 		cmocka_unit_test(event_into_the_own_bar),

@@ -572,6 +572,29 @@ static void doorbell_after_responder_resume_supersedes_latched(void **state)
 	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 1);
 }
 
+/* The port may go down and up while a VHCA is stopped; it is told how things are when it runs again. */
+static void port_change_is_kept_over_a_stop(void **state)
+{
+	struct rig *r = *state;
+	const uint8_t *e;
+	struct d_eq eq;
+
+	d_eq(&r->d, &eq, 3, 5, 1ULL << IFC_EVENT_PORT_CHANGE);
+	d_eq_arm(&r->d, &eq);
+	set_mig(r, FWSIM_MIG_STOPPED);
+	post_event(r, IFC_EVENT_PORT_CHANGE);
+	post_event(r, IFC_EVENT_PORT_CHANGE);
+	r->h->fw->port_down = true;
+	set_mig(r, FWSIM_MIG_RUNNING);
+	e = d_eqe(&r->d, &eq);
+	assert_non_null(e);
+	assert_int_equal(e[1], IFC_EVENT_PORT_CHANGE);
+	assert_int_equal(e[3], 1);
+	assert_int_equal(e[0x28], 0x10);
+	assert_null(d_eqe(&r->d, &eq));
+	assert_int_equal(h_msix(r->h, 1, 5), 1);
+}
+
 static void bus_master_off_holds_interrupts(void **state)
 {
 	struct rig *r = *state;
@@ -639,6 +662,7 @@ int main(void)
 		TEST(resume_signals_every_eq_with_entries),
 		TEST(latched_consumer_index_counts_before_the_signal),
 		TEST(doorbell_after_responder_resume_supersedes_latched),
+		TEST(port_change_is_kept_over_a_stop),
 		TEST(bus_master_off_holds_interrupts),
 		TEST(rings_in_the_own_bar_do_no_harm),
 	};

@@ -413,7 +413,7 @@ static void structures_have_not_grown_unseen(void **state)
 	(void)state;
 #if UINTPTR_MAX == UINT64_MAX
 	assert_int_equal(sizeof(struct fwsim_mkey), 120);
-	assert_int_equal(sizeof(struct fwsim_eq), 144);
+	assert_int_equal(sizeof(struct fwsim_eq), 152);
 	assert_int_equal(sizeof(struct fwsim_cq), 136);
 	assert_int_equal(sizeof(struct fwsim_qp), 360);
 	assert_int_equal(sizeof(struct fwsim_vport), 304);

@@ -833,15 +833,27 @@ void mlx5_ring(struct mlx5_vf *vf, unsigned int i)
 	qp->bf_toggle ^= (1U << IFC_LOG_BF_REG_SIZE) / 2;
 }
 
-bool mlx5_poll_cq(struct mlx5_vf *vf, unsigned int i, struct mlx5_wc *wc)
+static uint8_t *next_cqe(struct mlx5_vf *vf, const struct mlx5_cq *cq)
 {
-	struct mlx5_cq *cq = &vf->sw->cq[i];
 	uint8_t *c = (uint8_t *)mlx5_va(vf, cq->buf) + (size_t)(cq->ci & ((1U << cq->log) - 1)) * CQE_SIZE;
 	uint8_t own = __atomic_load_n(&c[0x3f], __ATOMIC_ACQUIRE);
 
-	if (own >> 4 == 0xf || (own & 1) != (cq->ci >> cq->log & 1))
+	return own >> 4 == 0xf || (own & 1) != (cq->ci >> cq->log & 1) ? NULL : c;
+}
+
+bool mlx5_peek_cq(struct mlx5_vf *vf, unsigned int i)
+{
+	return next_cqe(vf, &vf->sw->cq[i]);
+}
+
+bool mlx5_poll_cq(struct mlx5_vf *vf, unsigned int i, struct mlx5_wc *wc)
+{
+	struct mlx5_cq *cq = &vf->sw->cq[i];
+	uint8_t *c = next_cqe(vf, cq);
+
+	if (!c)
 		return false;
-	wc->opcode = own >> 4;
+	wc->opcode = c[0x3f] >> 4;
 	wc->syndrome = 0;
 	if (wc->opcode == IFC_CQE_REQ_ERR || wc->opcode == IFC_CQE_RESP_ERR)
 		wc->syndrome = c[0x37];

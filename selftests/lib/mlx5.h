@@ -151,6 +151,8 @@ struct mlx5_wc {
 bool mlx5_poll_cq(struct mlx5_vf *vf, unsigned int cq, struct mlx5_wc *wc);
 /* Take one completion, spinning for at most @ms; ends the test if none comes. */
 void mlx5_wait_cq(struct mlx5_vf *vf, unsigned int cq, struct mlx5_wc *wc, unsigned int ms);
+/* A completion is there; it is not taken. */
+bool mlx5_peek_cq(struct mlx5_vf *vf, unsigned int cq);
 void mlx5_arm_cq(struct mlx5_vf *vf, unsigned int cq);
 /* Wait for the interrupt of an armed CQ and its event. False after @ms. */
 bool mlx5_wait_event(struct mlx5_vf *vf, unsigned int cq, unsigned int ms);
