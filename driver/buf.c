@@ -45,6 +45,20 @@ struct vfmig_buf *vfmig_buf_alloc(u32 npages)
 }
 
 /**
+ * vfmig_buf_clear - forget what a buffer held; pages and mapping stay
+ * @buf: the buffer
+ *
+ * Context: Any; nobody else uses the buffer.
+ */
+void vfmig_buf_clear(struct vfmig_buf *buf)
+{
+	buf->head_len = 0;
+	buf->len = 0;
+	buf->pos = 0;
+	buf->initial = false;
+}
+
+/**
  * vfmig_buf_get - take one more reference
  * @buf: the buffer
  *

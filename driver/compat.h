@@ -8,6 +8,7 @@
 
 #include <linux/build_bug.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <linux/vfio_pci_core.h>
 #include <linux/mlx5/device.h>
 #include <linux/mlx5/mlx5_ifc.h>
@@ -61,6 +62,50 @@ static inline u8 vfmig_get_migration_state(const __be32 *out)
 	return (be32_to_cpu(out[VFMIG_MIGRATION_STATE_DW]) >>
 		VFMIG_MIGRATION_STATE_SHIFT) & VFMIG_MIGRATION_STATE_MASK;
 }
+
+/*
+ * Opt-in of VFIO_MIG_GET_PRECOPY_INFO's users to flags, and the one flag there
+ * is.  Without it in the core, nobody can have opted in.
+ */
+#ifdef VFIO_PRECOPY_INFO_REINIT
+#define VFMIG_PRECOPY_INFO_REINIT	VFIO_PRECOPY_INFO_REINIT
+static_assert(MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_INIT == 4);
+
+static inline bool vfmig_precopy_info_v2(struct vfio_device *core_vdev)
+{
+	return core_vdev->precopy_info_v2;
+}
+
+static inline int vfmig_check_precopy_ioctl(struct vfio_device *core_vdev,
+					    unsigned int cmd, unsigned long arg,
+					    struct vfio_precopy_info *info)
+{
+	return vfio_check_precopy_ioctl(core_vdev, cmd, arg, info);
+}
+#else
+#define VFMIG_PRECOPY_INFO_REINIT	0
+
+static inline bool vfmig_precopy_info_v2(struct vfio_device *core_vdev)
+{
+	return false;
+}
+
+static inline int vfmig_check_precopy_ioctl(struct vfio_device *core_vdev,
+					    unsigned int cmd, unsigned long arg,
+					    struct vfio_precopy_info *info)
+{
+	size_t size = offsetofend(struct vfio_precopy_info, dirty_bytes);
+
+	if (cmd != VFIO_MIG_GET_PRECOPY_INFO)
+		return -ENOTTY;
+	if (copy_from_user(info, (void __user *)arg, size))
+		return -EFAULT;
+	return info->argsz < size ? -EINVAL : 0;
+}
+#endif
+
+/* migration_state: there is new initial data to be saved. */
+#define VFMIG_MIGRATION_STATE_INIT	4
 
 /* Only with this option can the core hand a user's bitmap to a driver. */
 #define VFMIG_CORE_CAN_REPORT	IS_ENABLED(CONFIG_IOMMUFD_DRIVER)

@@ -34,6 +34,40 @@ static u32 cmd_syndrome(const void *out)
 	return MLX5_GET(suspend_vhca_out, out, syndrome);
 }
 
+static const char *cmd_name(u32 op)
+{
+	switch (op) {
+	case MLX5_CMD_OP_QUERY_HCA_CAP: return "QUERY_HCA_CAP";
+	case MLX5_CMD_OP_SUSPEND_VHCA: return "SUSPEND_VHCA";
+	case MLX5_CMD_OP_RESUME_VHCA: return "RESUME_VHCA";
+	case MLX5_CMD_OP_QUERY_VHCA_MIGRATION_STATE:
+		return "QUERY_VHCA_MIGRATION_STATE";
+	case MLX5_CMD_OP_SAVE_VHCA_STATE: return "SAVE_VHCA_STATE";
+	case MLX5_CMD_OP_LOAD_VHCA_STATE: return "LOAD_VHCA_STATE";
+	case MLX5_CMD_OP_ALLOC_PD: return "ALLOC_PD";
+	case MLX5_CMD_OP_DEALLOC_PD: return "DEALLOC_PD";
+	case MLX5_CMD_OP_CREATE_MKEY: return "CREATE_MKEY";
+	case MLX5_CMD_OP_DESTROY_MKEY: return "DESTROY_MKEY";
+	}
+	return "command";
+}
+
+/* A command has ended, well or not: trace it, count it. */
+static void cmd_note(struct vfmig_dev *vdev, u32 op, u32 op_mod, int err,
+		     u32 status, u32 syndrome, ktime_t start)
+{
+	s64 ns = ktime_to_ns(ktime_sub(ktime_get(), start));
+
+	trace_vfmig_cmd(vdev, op, op_mod, err, status, syndrome, ns);
+	vfmig_stat_inc(vdev, VFMIG_STAT_CMDS);
+	vfmig_stat_add(vdev, VFMIG_STAT_CMD_NS, ns);
+	if (!err)
+		return;
+	vfmig_stat_inc(vdev, VFMIG_STAT_CMDS_FAILED);
+	vfmig_error(vdev, "%s(0x%x) op_mod 0x%x: error %d, status 0x%x, syndrome 0x%x",
+		    cmd_name(op), op, op_mod, err, status, syndrome);
+}
+
 /*
  * Send a command and wait for its answer.  -EREMOTEIO means that the firmware
  * has refused it and @out says why; nothing has been logged yet.
@@ -49,10 +83,9 @@ static int cmd_do(struct vfmig_dev *vdev, void *in, int inlen, void *out,
 		return -ENOTCONN;
 
 	err = mlx5_cmd_do(vdev->mdev, in, inlen, out, outlen);
-	trace_vfmig_cmd(vdev, cmd_opcode(in), cmd_op_mod(in), err,
-			err == -EREMOTEIO ? cmd_status(out) : 0,
-			err == -EREMOTEIO ? cmd_syndrome(out) : 0,
-			ktime_to_ns(ktime_sub(ktime_get(), start)));
+	cmd_note(vdev, cmd_opcode(in), cmd_op_mod(in), err,
+		 err == -EREMOTEIO ? cmd_status(out) : 0,
+		 err == -EREMOTEIO ? cmd_syndrome(out) : 0, start);
 	return err;
 }
 
@@ -202,12 +235,15 @@ int vfmig_cmd_resume_vhca(struct vfmig_dev *vdev, enum vfmig_side side,
 /**
  * vfmig_cmd_query_vhca_migration_state - how large is the VF's state?
  * @vdev: the VF
+ * @kind: all of it, or what has changed; the latter only once a SAVE with
+ *	tracking has been answered
  * @query: the answer
  *
  * Context: Process; state_lock held.  Waits for the firmware.
  * Return: 0, -ENOTCONN while the PF is detached, or the firmware's errno.
  */
 int vfmig_cmd_query_vhca_migration_state(struct vfmig_dev *vdev,
+					 enum vfmig_query_kind kind,
 					 struct vfmig_query *query)
 {
 	u32 out[MLX5_ST_SZ_DW(query_vhca_migration_state_out)] = {};
@@ -216,6 +252,8 @@ int vfmig_cmd_query_vhca_migration_state(struct vfmig_dev *vdev,
 
 	MLX5_SET(query_vhca_migration_state_in, in, opcode,
 		 MLX5_CMD_OP_QUERY_VHCA_MIGRATION_STATE);
+	MLX5_SET(query_vhca_migration_state_in, in, incremental,
+		 kind == VFMIG_QUERY_DELTA);
 	MLX5_SET(query_vhca_migration_state_in, in, chunk, vdev->chunk_mode);
 	MLX5_SET(query_vhca_migration_state_in, in, vhca_id, vdev->vhca_id);
 
@@ -249,18 +287,17 @@ static void save_callback(int status, struct mlx5_async_work *work)
 		res.next_size = MLX5_GET(save_vhca_state_out, cmd->out,
 					 next_required_umem_size);
 	}
-	trace_vfmig_cmd(vdev, MLX5_CMD_OP_SAVE_VHCA_STATE, 0, status,
-			res.status, res.syndrome,
-			ktime_to_ns(ktime_sub(ktime_get(), cmd->start)));
+	cmd_note(vdev, MLX5_CMD_OP_SAVE_VHCA_STATE, 0, status, res.status,
+		 res.syndrome, cmd->start);
 	cmd->done(cmd, &res);
 }
 
 /**
- * vfmig_cmd_save_vhca_state - write the suspended VF's state to memory
+ * vfmig_cmd_save_vhca_state - write the VF's state to memory
  * @vdev: the VF
  * @ctx: counts commands in flight, so that their end can be waited for
  * @cmd: lives until its @done has run; the caller sets @done
- * @kind: from the start, or the next chunk
+ * @kind: what of the state, and whether the VF is tracked from then on
  * @mkey: the memory
  * @size: its size
  *
@@ -282,7 +319,10 @@ int vfmig_cmd_save_vhca_state(struct vfmig_dev *vdev,
 		return -ENOTCONN;
 
 	MLX5_SET(save_vhca_state_in, in, opcode, MLX5_CMD_OP_SAVE_VHCA_STATE);
-	MLX5_SET(save_vhca_state_in, in, incremental, kind == VFMIG_SAVE_NEXT);
+	MLX5_SET(save_vhca_state_in, in, incremental,
+		 kind == VFMIG_SAVE_NEXT || kind == VFMIG_SAVE_TRACK_NEXT);
+	MLX5_SET(save_vhca_state_in, in, set_track,
+		 kind == VFMIG_SAVE_TRACK || kind == VFMIG_SAVE_TRACK_NEXT);
 	MLX5_SET(save_vhca_state_in, in, vhca_id, vdev->vhca_id);
 	MLX5_SET(save_vhca_state_in, in, mkey, mkey);
 	MLX5_SET(save_vhca_state_in, in, size, size);
@@ -334,8 +374,7 @@ int vfmig_cmd_alloc_pd(struct vfmig_dev *vdev, u32 *pdn)
 		return -ENOTCONN;
 
 	err = mlx5_core_alloc_pd(vdev->mdev, pdn);
-	trace_vfmig_cmd(vdev, MLX5_CMD_OP_ALLOC_PD, 0, err, 0, 0,
-			ktime_to_ns(ktime_sub(ktime_get(), start)));
+	cmd_note(vdev, MLX5_CMD_OP_ALLOC_PD, 0, err, 0, 0, start);
 	return err;
 }
 
@@ -356,8 +395,7 @@ void vfmig_cmd_dealloc_pd(struct vfmig_dev *vdev, u32 pdn)
 
 	lockdep_assert_held(&vdev->state_lock);
 	err = mlx5_core_dealloc_pd(vdev->mdev, pdn);
-	trace_vfmig_cmd(vdev, MLX5_CMD_OP_DEALLOC_PD, 0, err, 0, 0,
-			ktime_to_ns(ktime_sub(ktime_get(), start)));
+	cmd_note(vdev, MLX5_CMD_OP_DEALLOC_PD, 0, err, 0, 0, start);
 }
 
 /**
@@ -411,8 +449,7 @@ int vfmig_cmd_create_mkey(struct vfmig_dev *vdev, u32 pdn,
 		mtt[i++] = cpu_to_be64(sg_page_iter_dma_address(&iter));
 
 	err = mlx5_core_create_mkey(vdev->mdev, mkey, in, inlen);
-	trace_vfmig_cmd(vdev, MLX5_CMD_OP_CREATE_MKEY, 0, err, 0, 0,
-			ktime_to_ns(ktime_sub(ktime_get(), start)));
+	cmd_note(vdev, MLX5_CMD_OP_CREATE_MKEY, 0, err, 0, 0, start);
 	return err;
 }
 
@@ -432,6 +469,5 @@ void vfmig_cmd_destroy_mkey(struct vfmig_dev *vdev, u32 mkey)
 
 	lockdep_assert_held(&vdev->state_lock);
 	err = mlx5_core_destroy_mkey(vdev->mdev, mkey);
-	trace_vfmig_cmd(vdev, MLX5_CMD_OP_DESTROY_MKEY, 0, err, 0, 0,
-			ktime_to_ns(ktime_sub(ktime_get(), start)));
+	cmd_note(vdev, MLX5_CMD_OP_DESTROY_MKEY, 0, err, 0, 0, start);
 }

@@ -25,6 +25,10 @@ static bool p2p = true;
 module_param(p2p, bool, 0644);
 MODULE_PARM_DESC(p2p, "Offer the state RUNNING_P2P on VFs bound from now on (default: on)");
 
+static bool precopy = true;
+module_param(precopy, bool, 0644);
+MODULE_PARM_DESC(precopy, "Offer the state PRE_COPY on VFs bound from now on (default: on)");
+
 /* VFs come and go with the PF's life: devlink reload, health recovery. */
 static int vfmig_pf_event(struct notifier_block *nb, unsigned long event,
 			  void *data)
@@ -64,12 +68,27 @@ static bool pf_can_migrate(struct vfmig_dev *vdev)
 
 	if (!MLX5_CAP_GEN(mdev, migration))
 		not_migratable(vdev, "the PF lacks capability migration");
-	else if (!MLX5_CAP_GEN_2(mdev, migration_multi_load))
-		not_migratable(vdev, "the PF lacks capability migration_multi_load");
-	else if (!MLX5_CAP_GEN_2(mdev, migration_tracking_state))
-		not_migratable(vdev, "the PF lacks capability migration_tracking_state");
 	else
 		return true;
+	return false;
+}
+
+/* A target loads several images then, and a source is saved while it runs. */
+static bool pf_can_precopy(struct vfmig_dev *vdev)
+{
+	const char *lacks;
+
+	if (!precopy)
+		return false;
+	if (!MLX5_CAP_GEN_2(vdev->mdev, migration_multi_load))
+		lacks = "migration_multi_load";
+	else if (!MLX5_CAP_GEN_2(vdev->mdev, migration_tracking_state))
+		lacks = "migration_tracking_state";
+	else
+		return true;
+	dev_info(vfmig_device(vdev),
+		 "migration without PRE_COPY: the PF lacks capability %s\n",
+		 lacks);
 	return false;
 }
 
@@ -131,10 +150,13 @@ static void vfmig_init_migration(struct vfmig_dev *vdev)
 	core_vdev->migration_flags = VFIO_MIGRATION_STOP_COPY;
 	if (p2p)
 		core_vdev->migration_flags |= VFIO_MIGRATION_P2P;
+	if (pf_can_precopy(vdev))
+		core_vdev->migration_flags |= VFIO_MIGRATION_PRE_COPY;
 	core_vdev->mig_ops = &vfmig_mig_ops;
 	if (vfmig_tracker_init(vdev))
 		dev_info(vfmig_device(vdev), "no dirty tracking: no memory\n");
 	vdev->migratable = true;
+	vfmig_stats_add(vdev);
 	dev_dbg(vfmig_device(vdev), "migratable: vhca_id 0x%x%s\n",
 		vdev->vhca_id, vdev->chunk_mode ? ", in chunks" : "");
 }
@@ -145,8 +167,10 @@ static void vfmig_fini_migration(struct vfmig_dev *vdev)
 	if (!vdev->migratable)
 		return;
 
+	vfmig_stats_del(vdev);
 	mlx5_sriov_blocking_notifier_unregister(vdev->mdev, vdev->vf_id,
 						&vdev->nb);
+	cancel_delayed_work_sync(&vdev->pool.work);
 	destroy_workqueue(vdev->wq);
 }
 
@@ -162,7 +186,9 @@ static int vfmig_init_dev(struct vfio_device *core_vdev)
 	/* Put by release(), which may be long after remove(). */
 	pci_dev_get(vdev->core.pdev);
 	mutex_init(&vdev->state_lock);
+	spin_lock_init(&vdev->error_lock);
 	INIT_WORK(&vdev->work, vfmig_state_work);
+	vfmig_pool_init(vdev);
 	vdev->mig_state = VFIO_DEVICE_STATE_RUNNING;
 
 	if (!vdev->core.pdev->is_virtfn) {
@@ -313,7 +339,25 @@ static struct pci_driver vfmig_pci_driver = {
 	.err_handler = &vfmig_err_handlers,
 	.driver_managed_dma = true,
 };
-module_pci_driver(vfmig_pci_driver);
+
+static int __init vfmig_init(void)
+{
+	int err;
+
+	vfmig_stats_init();
+	err = pci_register_driver(&vfmig_pci_driver);
+	if (err)
+		vfmig_stats_exit();
+	return err;
+}
+module_init(vfmig_init);
+
+static void __exit vfmig_exit(void)
+{
+	pci_unregister_driver(&vfmig_pci_driver);
+	vfmig_stats_exit();
+}
+module_exit(vfmig_exit);
 
 MODULE_DESCRIPTION("VFIO driver with live migration for mlx5 virtual functions");
 MODULE_AUTHOR("The mlx5-vfmig authors");

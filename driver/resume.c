@@ -122,6 +122,8 @@ static int resume_load(struct vfmig_resume *res)
 		res->err = err;
 		return err;
 	}
+	vfmig_stat_inc(vdev, VFMIG_STAT_LOADS);
+	vfmig_stat_add(vdev, VFMIG_STAT_BYTES_LOADED, p->size);
 	vfmig_parser_loaded(p);
 	return 0;
 }

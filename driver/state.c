@@ -7,15 +7,24 @@
  *
  *	             stop initiator                stop responder
  *	  RUNNING <-----------------> RUNNING_P2P <---------------> STOP
- *	             start initiator               start responder   ^^
- *	                                                             ||
- *	                            open / end a saving session      ||
- *	                STOP_COPY <----------------------------------+|
+ *	   ^ |       start initiator   ^ |         start responder   ^^
+ *	   | | open,                   | | open                      ||
+ *	   | | cancel a session        | | cancel                    ||
+ *	   | v                         | v         stop responder,   ||
+ *	 PRE_COPY <-------------> PRE_COPY_P2P     save the rest     ||
+ *	             initiator           +---------------> STOP_COPY ||
+ *	                                                      ^ |    ||
+ *	                            open / cancel a session   | +----+|
+ *	                                                      +------ |
  *	                            open / finish a resuming session  |
  *	                RESUMING  <-----------------------------------+
  *
  * Longer ways are put together by vfio_mig_get_next_state().  With the module
- * parameter p2p off, RUNNING and STOP are joined directly.
+ * parameter p2p off, RUNNING and STOP are joined directly, and so are PRE_COPY
+ * and STOP_COPY; with precopy off, the pre-copy states are not there.
+ *
+ * No SAVE with tracking is in flight when a side is stopped or a session is
+ * cancelled: the arc waits for it first, before it touches the VF.
  *
  * A request that fails on its way down is taken back as far as it can be: a VF
  * that ran before a failed request for STOP_COPY runs on after it.  On its way
@@ -35,8 +44,12 @@
 
 static int stop_side(struct vfmig_dev *vdev, enum vfmig_side side)
 {
-	int err = vfmig_cmd_suspend_vhca(vdev, side);
+	int err;
 
+	/* Where an arc has failed half way, and could not be taken back. */
+	if (vdev->stopped & BIT(side) && !vdev->maybe_running)
+		return 0;
+	err = vfmig_cmd_suspend_vhca(vdev, side);
 	if (err)
 		return err;
 	vdev->stopped |= BIT(side);
@@ -67,6 +80,13 @@ static int arc_stop_initiator(struct vfmig_dev *vdev, struct file **filp)
 
 static int arc_start_initiator(struct vfmig_dev *vdev, struct file **filp)
 {
+	/* Where a way to STOP_COPY has failed and could not be taken back. */
+	if (vdev->stopped & BIT(VFMIG_RESPONDER)) {
+		int err = start_side(vdev, VFMIG_RESPONDER);
+
+		if (err)
+			return err;
+	}
 	return start_side(vdev, VFMIG_INITIATOR);
 }
 
@@ -104,9 +124,10 @@ static int arc_start_both(struct vfmig_dev *vdev, struct file **filp)
 	return err;
 }
 
-static int arc_save_open(struct vfmig_dev *vdev, struct file **filp)
+static int save_open(struct vfmig_dev *vdev, enum vfmig_save_when when,
+		     struct file **filp)
 {
-	struct file *file = vfmig_save_open(vdev);
+	struct file *file = vfmig_save_open(vdev, when);
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
@@ -114,10 +135,87 @@ static int arc_save_open(struct vfmig_dev *vdev, struct file **filp)
 	return 0;
 }
 
-static int arc_save_end(struct vfmig_dev *vdev, struct file **filp)
+static int arc_save_open(struct vfmig_dev *vdev, struct file **filp)
 {
-	vfmig_save_end(vdev);
-	return 0;
+	return save_open(vdev, VFMIG_SAVE_STOPPED, filp);
+}
+
+static int arc_precopy_open(struct vfmig_dev *vdev, struct file **filp)
+{
+	return save_open(vdev, VFMIG_SAVE_RUNNING, filp);
+}
+
+static int arc_precopy_open_quiet(struct vfmig_dev *vdev, struct file **filp)
+{
+	return save_open(vdev, VFMIG_SAVE_QUIET, filp);
+}
+
+static int arc_save_cancel(struct vfmig_dev *vdev, struct file **filp)
+{
+	return vfmig_save_cancel(vdev);
+}
+
+/* The responder may be stopped if a way to STOP_COPY could not be taken back. */
+static int arc_precopy_cancel_p2p(struct vfmig_dev *vdev, struct file **filp)
+{
+	if (vdev->stopped & BIT(VFMIG_RESPONDER)) {
+		int err = start_side(vdev, VFMIG_RESPONDER);
+
+		if (err)
+			return err;
+	}
+	return vfmig_save_cancel(vdev);
+}
+
+static int arc_precopy_stop_initiator(struct vfmig_dev *vdev,
+				      struct file **filp)
+{
+	int err = vfmig_save_settle(vdev);
+
+	if (err)
+		return err;
+	vfmig_save_reserve(vdev);
+	return arc_stop_initiator(vdev, filp);
+}
+
+static int arc_precopy_start_initiator(struct vfmig_dev *vdev,
+				       struct file **filp)
+{
+	int err = arc_start_initiator(vdev, filp);
+
+	if (!err)
+		vfmig_save_track(vdev);
+	return err;
+}
+
+static int arc_precopy_finish_p2p(struct vfmig_dev *vdev, struct file **filp)
+{
+	int err = vfmig_save_settle(vdev);
+
+	if (!err)
+		err = arc_stop_responder(vdev, filp);
+	if (err)
+		return err;
+	err = vfmig_save_finish(vdev);
+	if (err)
+		start_side(vdev, VFMIG_RESPONDER);
+	return err;
+}
+
+static int arc_precopy_finish(struct vfmig_dev *vdev, struct file **filp)
+{
+	int err = vfmig_save_settle(vdev);
+
+	if (err)
+		return err;
+	vfmig_save_reserve(vdev);
+	err = arc_stop_both(vdev, filp);
+	if (err)
+		return err;
+	err = vfmig_save_finish(vdev);
+	if (err)
+		arc_start_both(vdev, filp);
+	return err;
 }
 
 static int arc_resume_open(struct vfmig_dev *vdev, struct file **filp)
@@ -154,7 +252,18 @@ static const struct vfmig_arc vfmig_arcs[] = {
 	{ STATE(RUNNING_P2P), STATE(RUNNING), arc_start_initiator },
 
 	{ STATE(STOP), STATE(STOP_COPY), arc_save_open },
-	{ STATE(STOP_COPY), STATE(STOP), arc_save_end },
+	{ STATE(STOP_COPY), STATE(STOP), arc_save_cancel },
+
+	{ STATE(RUNNING), STATE(PRE_COPY),
+	  arc_precopy_open, arc_save_cancel },
+	{ STATE(PRE_COPY), STATE(RUNNING), arc_save_cancel },
+	{ STATE(RUNNING_P2P), STATE(PRE_COPY_P2P),
+	  arc_precopy_open_quiet, arc_save_cancel },
+	{ STATE(PRE_COPY_P2P), STATE(RUNNING_P2P), arc_precopy_cancel_p2p },
+	{ STATE(PRE_COPY), STATE(PRE_COPY_P2P),
+	  arc_precopy_stop_initiator, arc_precopy_start_initiator },
+	{ STATE(PRE_COPY_P2P), STATE(PRE_COPY), arc_precopy_start_initiator },
+	{ STATE(PRE_COPY_P2P), STATE(STOP_COPY), arc_precopy_finish_p2p },
 
 	{ STATE(STOP), STATE(RESUMING), arc_resume_open },
 	{ STATE(RESUMING), STATE(STOP), arc_resume_finish },
@@ -162,6 +271,7 @@ static const struct vfmig_arc vfmig_arcs[] = {
 	/* without P2P */
 	{ STATE(RUNNING), STATE(STOP), arc_stop_both, arc_start_both },
 	{ STATE(STOP), STATE(RUNNING), arc_start_both },
+	{ STATE(PRE_COPY), STATE(STOP_COPY), arc_precopy_finish },
 };
 
 static const struct vfmig_arc *find_arc(enum vfio_device_mig_state from,
@@ -173,6 +283,17 @@ static const struct vfmig_arc *find_arc(enum vfio_device_mig_state from,
 		if (vfmig_arcs[i].from == from && vfmig_arcs[i].to == to)
 			return &vfmig_arcs[i];
 	return NULL;
+}
+
+static void note_arc(struct vfmig_dev *vdev, const struct vfmig_arc *arc,
+		     bool undo, int err)
+{
+	if (undo)
+		vfmig_stat_inc(vdev, VFMIG_STAT_ARCS_UNDONE);
+	else
+		vfmig_stat_inc(vdev, VFMIG_STAT_ARCS);
+	if (err)
+		vfmig_stat_inc(vdev, VFMIG_STAT_ARCS_FAILED);
 }
 
 /* Walk one arc, in its own direction or back. */
@@ -190,6 +311,7 @@ static int walk_arc(struct vfmig_dev *vdev, const struct vfmig_arc *arc,
 	err = (undo ? arc->undo : arc->go)(vdev, filp);
 	if (!err)
 		vdev->mig_state = undo ? arc->from : arc->to;
+	note_arc(vdev, arc, undo, err);
 	trace_vfmig_arc(vdev, undo ? arc->to : arc->from,
 			undo ? arc->from : arc->to, undo, err,
 			ktime_to_ns(ktime_sub(ktime_get(), start)));
@@ -198,6 +320,24 @@ static int walk_arc(struct vfmig_dev *vdev, const struct vfmig_arc *arc,
 
 /* No combination takes more arcs than there are states. */
 #define VFMIG_MAX_PATH	VFIO_DEVICE_STATE_PRE_COPY_P2P
+
+/*
+ * A session without pre-copy gets its memory before the VF is stopped.  Where
+ * pre-copy is offered, only those who say that they do without it need that.
+ */
+static bool may_lead_to_stop_copy(struct vfmig_dev *vdev,
+				  enum vfio_device_mig_state to)
+{
+	switch (to) {
+	case VFIO_DEVICE_STATE_STOP_COPY:
+		return true;
+	case VFIO_DEVICE_STATE_RUNNING_P2P:
+	case VFIO_DEVICE_STATE_STOP:
+		return !(vdev->core.vdev.migration_flags & VFIO_MIGRATION_PRE_COPY);
+	default:
+		return false;
+	}
+}
 
 static struct file *vfmig_set_state(struct vfio_device *core_vdev,
 				    enum vfio_device_mig_state to)
@@ -209,6 +349,9 @@ static struct file *vfmig_set_state(struct vfio_device *core_vdev,
 	int err = 0;
 
 	guard(vfmig_state)(vdev);
+	if (vdev->mig_state == VFIO_DEVICE_STATE_RUNNING &&
+	    may_lead_to_stop_copy(vdev, to))
+		vfmig_save_prepare(vdev);
 	while (vdev->mig_state != to) {
 		enum vfio_device_mig_state next;
 		const struct vfmig_arc *arc;
@@ -251,14 +394,14 @@ static int vfmig_get_data_size(struct vfio_device *core_vdev,
 			       unsigned long *stop_copy_length)
 {
 	struct vfmig_dev *vdev = vfmig_from_vfio(core_vdev);
-	struct vfmig_query query;
+	u64 size;
 	int err;
 
 	guard(vfmig_state)(vdev);
-	err = vfmig_cmd_query_vhca_migration_state(vdev, &query);
+	err = vfmig_save_data_size(vdev, &size);
 	if (err)
 		return err;
-	*stop_copy_length = query.remaining;
+	*stop_copy_length = size;
 	return 0;
 }
 
@@ -294,6 +437,7 @@ static void consume_reset(struct vfmig_dev *vdev)
 		return;
 
 	trace_vfmig_reset(vdev, vdev->mig_state);
+	vfmig_stat_inc(vdev, VFMIG_STAT_RESETS);
 	vdev->mig_state = VFIO_DEVICE_STATE_RUNNING;
 	end_sessions(vdev);
 	if (vdev->raced)
@@ -408,6 +552,8 @@ void vfmig_state_close(struct vfmig_dev *vdev)
 {
 	guard(vfmig_state)(vdev);
 	end_sessions(vdev);
+	if (!vdev->detached)
+		vfmig_pool_drain(vdev);
 }
 
 /**
@@ -434,6 +580,8 @@ void vfmig_state_detach(struct vfmig_dev *vdev)
 {
 	guard(vfmig_state)(vdev);
 	end_sessions(vdev);
+	if (!vdev->detached)
+		vfmig_pool_drain(vdev);
 	vdev->detached = true;
 	vdev->maybe_running = vdev->stopped;
 }

@@ -14,6 +14,7 @@
  *	through the guard "vfmig_state" only.
  *  vfmig_save::queue_lock (spinlock, irqs off) - a saving session's lists and
  *	state.  Also taken by the SAVE callback.
+ *  vfmig_dev::error_lock (spinlock, irqs off) - the text of the last error.
  *
  * User memory is touched under write_lock and read_lock only, and nothing that
  * ends a session waits for these two.  So a user whose page fault never ends
@@ -36,6 +37,7 @@
 #include <linux/notifier.h>
 #include <linux/refcount.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/vfio_pci_core.h>
 #include <linux/wait.h>
@@ -54,6 +56,40 @@ struct vfmig_tracker;
 enum vfmig_reset_flag {
 	VFMIG_RESETTING,	/* between reset_prepare() and reset_done() */
 	VFMIG_RESET_DONE,	/* the mark that the guard consumes */
+};
+
+/* Counters of a VF, in the order in which stats.c shows them. */
+enum vfmig_stat {
+	VFMIG_STAT_ARCS,
+	VFMIG_STAT_ARCS_FAILED,
+	VFMIG_STAT_ARCS_UNDONE,
+	VFMIG_STAT_RESETS,
+	VFMIG_STAT_CMDS,
+	VFMIG_STAT_CMDS_FAILED,
+	VFMIG_STAT_CMD_NS,
+	VFMIG_STAT_SAVES,
+	VFMIG_STAT_SAVES_FAILED,
+	VFMIG_STAT_BYTES_SAVED,
+	VFMIG_STAT_BYTES_READ,
+	VFMIG_STAT_LOADS,
+	VFMIG_STAT_BYTES_LOADED,
+	VFMIG_STAT_PRECOPY_FALLBACKS,
+	VFMIG_STAT_REINITS,
+	VFMIG_STAT_BUFS_MADE,
+	VFMIG_STAT_BUFS_REUSED,
+	VFMIG_STAT_LATE_BUFS,	/* made while the VF was stopped */
+	VFMIG_STATS
+};
+
+#define VFMIG_ERROR_LEN		128
+
+/* Buffers between sessions; guarded by vfmig_dev::state_lock. */
+struct vfmig_pool {
+	struct list_head bufs;		/* mapped, idle */
+	unsigned int count;
+	u32 pdn;			/* of these and of the session's */
+	bool has_pd;
+	struct delayed_work work;	/* frees what is idle for long */
 };
 
 /*
@@ -89,6 +125,13 @@ struct vfmig_dev {
 	bool maybe_running;
 	struct vfmig_save *save;
 	struct vfmig_resume *resume;
+	struct vfmig_pool pool;
+
+	atomic64_t stats[VFMIG_STATS];	/* no lock */
+	struct dentry *debugfs;
+	spinlock_t error_lock;		/* the next two; taken last of all */
+	u64 error_ns;			/* since boot */
+	char error[VFMIG_ERROR_LEN];	/* the last one, in words */
 };
 
 static inline struct vfmig_dev *vfmig_from_vfio(struct vfio_device *vdev)
@@ -105,6 +148,25 @@ static inline bool vfmig_reset_is_pending(struct vfmig_dev *vdev)
 {
 	return test_bit(VFMIG_RESET_DONE, &vdev->reset_flags);
 }
+
+static inline void vfmig_stat_add(struct vfmig_dev *vdev, enum vfmig_stat stat,
+				  s64 n)
+{
+	atomic64_add(n, &vdev->stats[stat]);
+}
+
+static inline void vfmig_stat_inc(struct vfmig_dev *vdev, enum vfmig_stat stat)
+{
+	atomic64_inc(&vdev->stats[stat]);
+}
+
+/* stats.c */
+__printf(2, 3)
+void vfmig_error(struct vfmig_dev *vdev, const char *fmt, ...);
+void vfmig_stats_add(struct vfmig_dev *vdev);
+void vfmig_stats_del(struct vfmig_dev *vdev);
+void vfmig_stats_init(void);
+void vfmig_stats_exit(void);
 
 /* state.c */
 void vfmig_state_lock(struct vfmig_dev *vdev);
@@ -131,6 +193,11 @@ enum vfmig_side {
 enum vfmig_resume_how {
 	VFMIG_RESUME_STRICT,		/* every refusal is an error */
 	VFMIG_RESUME_MAYBE_DONE,	/* "not suspended" is a success */
+};
+
+enum vfmig_query_kind {
+	VFMIG_QUERY_FULL,
+	VFMIG_QUERY_DELTA,	/* since the last SAVE with tracking */
 };
 
 /* Answer of QUERY_VHCA_MIGRATION_STATE. */
@@ -160,8 +227,10 @@ struct vfmig_save_cmd {
 };
 
 enum vfmig_save_kind {
-	VFMIG_SAVE_FULL,	/* from the start */
-	VFMIG_SAVE_NEXT,	/* continue a full one, in chunk mode */
+	VFMIG_SAVE_FULL,	/* from the start; of a VF that runs: untrack */
+	VFMIG_SAVE_NEXT,	/* what is left: last changes, or next chunk */
+	VFMIG_SAVE_TRACK,	/* from the start, of a VF that runs on */
+	VFMIG_SAVE_TRACK_NEXT,	/* changes of a VF that runs on */
 };
 
 int vfmig_cmd_query_migratable(struct vfmig_dev *vdev, bool *migratable,
@@ -171,6 +240,7 @@ int vfmig_cmd_suspend_vhca(struct vfmig_dev *vdev, enum vfmig_side side);
 int vfmig_cmd_resume_vhca(struct vfmig_dev *vdev, enum vfmig_side side,
 			  enum vfmig_resume_how how);
 int vfmig_cmd_query_vhca_migration_state(struct vfmig_dev *vdev,
+					 enum vfmig_query_kind kind,
 					 struct vfmig_query *query);
 int vfmig_cmd_save_vhca_state(struct vfmig_dev *vdev,
 			      struct mlx5_async_ctx *ctx,
@@ -212,9 +282,11 @@ struct vfmig_buf {
 	u32 head_len;
 	u32 len;			/* bytes of the image */
 	u64 pos;			/* read so far, head included; read_lock */
+	bool initial;			/* part of initial_bytes; queue_lock */
 };
 
 struct vfmig_buf *vfmig_buf_alloc(u32 npages);
+void vfmig_buf_clear(struct vfmig_buf *buf);
 struct vfmig_buf *vfmig_buf_get(struct vfmig_buf *buf);
 void vfmig_buf_put(struct vfmig_buf *buf);
 int vfmig_buf_grow(struct vfmig_buf *buf, u32 npages, gfp_t gfp);
@@ -234,8 +306,35 @@ static inline u64 vfmig_buf_size(const struct vfmig_buf *buf)
 
 DEFINE_FREE(vfmig_buf_put, struct vfmig_buf *, vfmig_buf_put(_T))
 
+/* pool.c */
+
+/* SAVE_VHCA_STATE has 32 bits for a size, which is whole pages here. */
+#define VFMIG_SAVE_MAX_SIZE	((u64)SZ_4G - PAGE_SIZE)
+
+void vfmig_pool_init(struct vfmig_dev *vdev);
+struct vfmig_buf *vfmig_buf_fit(struct list_head *list, u64 size);
+struct vfmig_buf *vfmig_pool_get(struct vfmig_dev *vdev, u64 size);
+void vfmig_pool_put(struct vfmig_dev *vdev, struct vfmig_buf *buf);
+int vfmig_pool_fill(struct vfmig_dev *vdev, unsigned int count, u64 size);
+void vfmig_pool_drain(struct vfmig_dev *vdev);
+
 /* save.c */
-struct file *vfmig_save_open(struct vfmig_dev *vdev);
+
+/* When a saving session begins. */
+enum vfmig_save_when {
+	VFMIG_SAVE_STOPPED,	/* to STOP_COPY */
+	VFMIG_SAVE_RUNNING,	/* to PRE_COPY */
+	VFMIG_SAVE_QUIET,	/* to PRE_COPY_P2P: nothing can be saved yet */
+};
+
+struct file *vfmig_save_open(struct vfmig_dev *vdev, enum vfmig_save_when when);
+void vfmig_save_prepare(struct vfmig_dev *vdev);
+int vfmig_save_settle(struct vfmig_dev *vdev);
+void vfmig_save_reserve(struct vfmig_dev *vdev);
+void vfmig_save_track(struct vfmig_dev *vdev);
+int vfmig_save_finish(struct vfmig_dev *vdev);
+int vfmig_save_cancel(struct vfmig_dev *vdev);
+int vfmig_save_data_size(struct vfmig_dev *vdev, u64 *size);
 void vfmig_save_end(struct vfmig_dev *vdev);
 void vfmig_save_next(struct vfmig_dev *vdev);
 
