@@ -95,8 +95,10 @@ static void general_2_max(const struct fwsim_vhca *v, uint8_t *cap)
 	bool pf = v->fn == 0, mig = !v->fw->cfg.no_migration;
 
 	GEN2(cap, migratable, !pf && mig);
-	GEN2(cap, migration_multi_load, pf && mig);
-	GEN2(cap, migration_tracking_state, pf && mig);
+	GEN2(cap, migration_multi_load, pf && mig && !v->fw->cfg.no_multi_load);
+	GEN2(cap, migration_tracking_state, pf && mig && !v->fw->cfg.no_tracking_state);
+	GEN2(cap, migration_in_chunks, pf && mig && v->fw->cfg.chunks);
+	GEN2(cap, migration_state, pf && mig && v->fw->cfg.migration_state);
 	if (has_tracker(v))
 		IFC_SET64(cmd_hca_cap_2, cap, general_obj_types_127_64,
 			  1ULL << (MLX5_OBJ_TYPE_PAGE_TRACK - 64));

@@ -209,6 +209,14 @@ struct fwsim_vport {
 #define FWSIM_GIDS 255
 #define FWSIM_CAP_TYPES 3 /* types whose current value can be set: GENERAL, GENERAL_2, ROCE */
 
+/* State that is not in memory: bulk.c. Counted in blocks of 4 KiB. */
+struct fwsim_bulk {
+	uint64_t blocks, seed;
+	uint64_t changes; /* of blocks, when last looked at */
+	uint64_t base, since; /* changes, and virtual ns, when the VHCA last stopped or started */
+	uint64_t sent;	  /* place in the sequence: that of a SAVE, or up to where LOAD has come */
+};
+
 /* One PCI function as the firmware sees it. */
 struct fwsim_vhca {
 	struct fwsim *fw;
@@ -221,7 +229,11 @@ struct fwsim_vhca {
 	bool tracking;		/* SAVE with set_track is in force */
 	bool track_failed;	/* a tracked SAVE has been refused since the migration began */
 	bool loaded;		/* at least one LOAD since the suspend */
+	bool chunking;		/* the last SAVE has left something for the next */
+	bool reinit;		/* tracked, and to be started anew */
+	unsigned int track_saves; /* tracked ones since tracking began */
 	uint64_t track_hash;	/* fwsim_image_hash() at the last tracked SAVE */
+	struct fwsim_bulk bulk;
 
 	/* init segment */
 	uint64_t cmdq_addr;
@@ -584,6 +596,27 @@ enum ifc_status fwsim_image_load(struct fwsim_vhca *v, const uint8_t *buf, size_
 				 char *why, size_t why_len);
 /* 64-bit hash of the state that an image holds (oracle for tests). */
 uint64_t fwsim_image_hash(struct fwsim_vhca *v);
+
+/* ---- bulk.c -------------------------------------------------------------------------------- */
+
+#define FWSIM_BULK_HDR 64u
+#define FWSIM_BULK_MAX (1ULL << 44)
+
+void fwsim_bulk_reset(struct fwsim_vhca *v);  /* to what the card's configuration says */
+void fwsim_bulk_update(struct fwsim_vhca *v); /* count changes up to now */
+void fwsim_bulk_mark(struct fwsim_vhca *v);   /* the same; the VHCA is about to stop or start */
+uint64_t fwsim_bulk_pending(const struct fwsim_bulk *b); /* blocks still to be sent */
+uint64_t fwsim_bulk_bytes(uint64_t blocks);		   /* of a part with so many; 0 of none */
+bool fwsim_bulk_is(const uint8_t *hdr); /* do these 8 bytes begin a part? */
+/* Take or give the next @len bytes of an image. */
+typedef enum fwsim_mkey_fault fwsim_bulk_put(void *arg, const void *p, size_t len);
+typedef enum fwsim_mkey_fault fwsim_bulk_get(void *arg, void *p, size_t len);
+/* Send the next @count blocks (1..pending). On a fault nothing counts as sent. */
+enum fwsim_mkey_fault fwsim_bulk_save(struct fwsim_vhca *v, fwsim_bulk_put *put, void *arg,
+				      uint32_t count);
+/* Check a part of @len bytes, all of it; then @b has got so far. A refusal is in @fault or @why. */
+enum ifc_status fwsim_bulk_load(struct fwsim_bulk *b, fwsim_bulk_get *get, void *arg, uint64_t len,
+				enum fwsim_mkey_fault *fault, char *why, size_t why_len);
 
 /* ---- page_track.c ------------------------------------------------------------------------- */
 

@@ -18,6 +18,10 @@
 #define MAX_TRACK 65536
 #define DEFAULT_TRACK_RANGES 16
 #define DEFAULT_TRACK_MEMORY (64u << 20)
+#define DEFAULT_CHUNK (4u << 20)
+#define MIN_CHUNK (1u << 20)
+#define MAX_CHUNK (1u << 30)
+#define MAX_BULK_RATE (1ULL << 40)
 #define FIRST_TRACK 0x800 /* numbers of page trackers */
 
 /* Slices of QP work and rounds of the loop in one go; after that other work of the host gets its turn. */
@@ -188,6 +192,19 @@ static bool config_check_tracker(struct fwsim_config *c, char *err, size_t err_l
 			     "a page", err, err_len);
 }
 
+static bool config_check_bulk(struct fwsim_config *c, char *err, size_t err_len)
+{
+	if (!c->chunk_bytes)
+		c->chunk_bytes = DEFAULT_CHUNK;
+	if (c->chunk_bytes < MIN_CHUNK || c->chunk_bytes > MAX_CHUNK)
+		return config_bad(err, err_len, "chunks of %llu bytes: not within 1 MiB..1 GiB",
+				  (unsigned long long)c->chunk_bytes);
+	if (c->bulk_bytes > FWSIM_BULK_MAX || c->bulk_rate > MAX_BULK_RATE)
+		return config_bad(err, err_len,
+				  "bulk state of more than 2^44 bytes or 2^40 bytes per second");
+	return true;
+}
+
 /* Fill in defaults; false and a message if a value is out of range. */
 static bool config_check(struct fwsim_config *c, char *err, size_t err_len)
 {
@@ -218,12 +235,132 @@ static bool config_check(struct fwsim_config *c, char *err, size_t err_len)
 		return config_bad(err, err_len, "the MAC address is a multicast address");
 	if (c->pf_msix > MAX_MSIX || c->vf_msix > MAX_MSIX)
 		return config_bad(err, err_len, "more than %u MSI-X vectors", MAX_MSIX);
-	if (!config_check_tracker(c, err, err_len))
+	if (!config_check_tracker(c, err, err_len) || !config_check_bulk(c, err, err_len))
 		return false;
 	if (c->boot_pages > MAX_STARTUP_PAGES || c->init_pages > MAX_STARTUP_PAGES)
 		return config_bad(err, err_len, "more than %u boot or init pages",
 				  MAX_STARTUP_PAGES);
 	return true;
+}
+
+static void set_no_migration(struct fwsim_config *c)
+{
+	c->no_migration = true;
+}
+
+static void set_no_precopy(struct fwsim_config *c)
+{
+	c->no_multi_load = true;
+	c->no_tracking_state = true;
+}
+
+static void set_no_multi_load(struct fwsim_config *c)
+{
+	c->no_multi_load = true;
+}
+
+static void set_no_tracking_state(struct fwsim_config *c)
+{
+	c->no_tracking_state = true;
+}
+
+static void set_state(struct fwsim_config *c)
+{
+	c->migration_state = true;
+}
+
+static void set_chunks(struct fwsim_config *c)
+{
+	c->chunks = true;
+}
+
+static void set_chunks_state(struct fwsim_config *c)
+{
+	c->chunks = true;
+	c->migration_state = true;
+}
+
+static void set_no_tracker(struct fwsim_config *c)
+{
+	c->no_tracker = true;
+}
+
+static void set_small_tracker(struct fwsim_config *c)
+{
+	c->track_max = 1;
+	c->track_max_ranges = 2;
+	c->track_log_min_space = 12;
+	c->track_log_max_space = 40;
+	c->track_log_min_msg = 12;
+	c->track_log_max_msg = 12;
+	c->track_log_min_page = 12;
+	c->track_log_max_page = 12;
+}
+
+static void set_large_tracker(struct fwsim_config *c)
+{
+	c->track_max = 1024;
+	c->track_max_ranges = 255;
+	c->track_log_min_space = 12;
+	c->track_log_max_space = 63;
+	c->track_log_min_msg = 12;
+	c->track_log_max_msg = 20;
+	c->track_log_min_page = 12;
+	c->track_log_max_page = 30;
+}
+
+static void set_huge_pages(struct fwsim_config *c)
+{
+	c->track_log_min_page = 21;
+	c->track_log_max_page = 21;
+}
+
+static void set_full(struct fwsim_config *c)
+{
+	(void)c;
+}
+
+static const struct profile {
+	const char *name;
+	void (*set)(struct fwsim_config *c);
+	const char *text;
+} profiles[] = {
+	{ "full", set_full, "migration, pre-copy and page tracking; the default" },
+	{ "no-migration", set_no_migration, "no migration of VFs" },
+	{ "no-precopy", set_no_precopy, "neither migration_multi_load nor migration_tracking_state" },
+	{ "no-multi-load", set_no_multi_load, "no migration_multi_load" },
+	{ "no-tracking-state", set_no_tracking_state, "no migration_tracking_state" },
+	{ "state", set_state, "full and migration_state" },
+	{ "chunks", set_chunks, "full and migration_in_chunks" },
+	{ "chunks-state", set_chunks_state, "chunks and migration_state" },
+	{ "no-tracker", set_no_tracker, "full without page tracking" },
+	{ "small-tracker", set_small_tracker,
+	  "1 tracker, 2 ranges, 2^40 bytes, messages and pages of 4 KiB" },
+	{ "large-tracker", set_large_tracker,
+	  "255 ranges, 2^63 bytes, messages up to 1 MiB, pages up to 1 GiB" },
+	{ "huge-pages", set_huge_pages, "tracked pages of 2 MiB only" },
+};
+
+#define N_PROFILES (sizeof(profiles) / sizeof(profiles[0]))
+
+const char *fwsim_profile_name(unsigned int i, const char **text)
+{
+	if (i >= N_PROFILES)
+		return NULL;
+	if (text)
+		*text = profiles[i].text;
+	return profiles[i].name;
+}
+
+bool fwsim_profile(struct fwsim_config *cfg, const char *name)
+{
+	for (unsigned int i = 0; i < N_PROFILES; i++) {
+		if (strcmp(profiles[i].name, name))
+			continue;
+		profiles[i].set(cfg);
+		return true;
+	}
+	return false;
 }
 
 struct fwsim *fwsim_create(const struct fwsim_config *cfg, const struct fwsim_host_ops *ops,

@@ -36,6 +36,10 @@ struct fwsim_config {
 	unsigned int init_pages; /* and before INIT_HCA */
 	bool strict;		 /* refuse a command with a reserved bit set (otherwise traced) */
 	bool no_migration;	 /* hide every migration capability */
+	bool no_multi_load;	 /* and one by one: migration_multi_load */
+	bool no_tracking_state;	 /* migration_tracking_state */
+	bool chunks;		 /* offer migration_in_chunks */
+	bool migration_state;	 /* offer migration_state */
 	bool no_tracker;	 /* and page tracking alone: no PAGE_TRACK objects */
 	/* Page trackers, as type 0x26 of the capabilities tells. */
 	unsigned int track_max;	       /* trackers of the card, a power of 2 up to 2^16; default 32 */
@@ -46,7 +50,19 @@ struct fwsim_config {
 	uint64_t track_memory; /* bytes that the marks of one tracker may take; default 64 MiB */
 	uint64_t cmd_latency_ns; /* added to every command; 0 = completes inside the doorbell */
 	uint64_t image_bytes_per_sec; /* SAVE and LOAD take size / this; 0 = no time */
+	uint64_t chunk_bytes; /* one chunk, 1 MiB..1 GiB, default 4 MiB */
+	/* Bulk state of every VF: bulk.c. The size is cut down to 4 KiB; up to 2^44. */
+	uint64_t bulk_bytes, bulk_seed;
+	uint64_t bulk_rate; /* bytes that change in a second of a running VF, up to 2^40 */
+	unsigned int reinit_every; /* after so many tracked SAVEs migration_state asks to start anew */
 };
+
+/*
+ * Named sets of capabilities. Sets the fields of @cfg that profile @name is about; false if there is none
+ * of that name. fwsim_profile_name(i) lists them, NULL ends; @text (may be NULL) gets what it is, in words.
+ */
+bool fwsim_profile(struct fwsim_config *cfg, const char *name);
+const char *fwsim_profile_name(unsigned int i, const char **text);
 
 /* One line of what happened; which fields count depends on @kind. */
 enum fwsim_trace_kind {
@@ -128,6 +144,9 @@ void fwsim_reset(struct fwsim *fw, unsigned int fn);
 void fwsim_set_bus_master(struct fwsim *fw, unsigned int fn, bool on);
 /* The timer set by timer_set() has expired. */
 void fwsim_timer_expired(struct fwsim *fw);
+
+/* A tracked VF is to be started anew: QUERY says so (migration_state 4) until the next tracked SAVE. */
+void fwsim_migration_reinit(struct fwsim *fw, unsigned int fn);
 
 /* Pages that the firmware holds from function @fn (given by MANAGE_PAGES, not taken back). */
 unsigned int fwsim_pages_held(const struct fwsim *fw, unsigned int fn);

@@ -130,6 +130,7 @@ enum ifc_status fwsim_cmd_init_hca(struct fwsim_cmd *cmd)
 				    "%u pages given, %u asked for", v->pages_n,
 				    c->boot_pages + c->init_pages);
 	v->hca = FWSIM_HCA_INIT;
+	v->reinit = v->tracking; /* what was saved of it is of a former life */
 	trace_state(v, "enabled -> initialised");
 	return IFC_ST_OK;
 }

@@ -63,6 +63,11 @@ uint64_t fwsim_image_hash(struct fwsim_vhca *v)
 	struct fwsim_xfer x = { .mode = FWSIM_XFER_HASH };
 
 	visit_sections(&x, v);
+	if (v->bulk.blocks) {
+		uint64_t bulk[] = { v->bulk.blocks, v->bulk.seed, v->bulk.changes };
+
+		x.hash = fwsim_crc64(x.hash, bulk, sizeof(bulk));
+	}
 	return x.hash;
 }
 
@@ -84,6 +89,8 @@ size_t fwsim_image_save(struct fwsim_vhca *v, uint8_t *buf, size_t cap)
 	ifc_st64(buf + FWSIM_IMAGE_OFF_LEN, len);
 	ifc_st64(buf + FWSIM_IMAGE_OFF_CAPS, fwsim_cap_digest(v));
 	ifc_st32(buf + FWSIM_IMAGE_OFF_SECTIONS, FWSIM_IMAGE_SEC_END - FWSIM_IMAGE_SEC_VHCA);
+	ifc_st64(buf + FWSIM_IMAGE_OFF_BULK_BLOCKS, v->bulk.blocks);
+	ifc_st64(buf + FWSIM_IMAGE_OFF_BULK_SEED, v->bulk.seed);
 	ifc_st64(buf + FWSIM_IMAGE_OFF_CRC, fwsim_crc64(0, buf, len));
 	return len;
 }
@@ -130,7 +137,16 @@ static void check_header(struct fwsim_xfer *x, struct fwsim_vhca *v, const uint8
 	if (ifc_ld32(buf + FWSIM_IMAGE_OFF_HDR_LEN) != FWSIM_IMAGE_HDR ||
 	    ifc_ld32(buf + FWSIM_IMAGE_OFF_SECTIONS) != FWSIM_IMAGE_SEC_END - FWSIM_IMAGE_SEC_VHCA)
 		return fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "header length or number of sections");
-	for (size_t i = FWSIM_IMAGE_OFF_SECTIONS + 4; i < FWSIM_IMAGE_OFF_CRC; i++)
+	have = ifc_ld64(buf + FWSIM_IMAGE_OFF_BULK_BLOCKS);
+	if (have > FWSIM_BULK_MAX / FWSIM_PAGE ||
+	    (!have && ifc_ld64(buf + FWSIM_IMAGE_OFF_BULK_SEED)))
+		return fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "bulk state of 0x%llx blocks",
+				      (unsigned long long)have);
+	if (v->loaded && (have != v->bulk.blocks ||
+			  ifc_ld64(buf + FWSIM_IMAGE_OFF_BULK_SEED) != v->bulk.seed))
+		return fwsim_xfer_bad(x, IFC_ST_BAD_PARAM,
+				      "its bulk state is not that of the image before");
+	for (size_t i = FWSIM_IMAGE_OFF_SECTIONS + 4; i < FWSIM_IMAGE_OFF_BULK_BLOCKS; i++)
 		if (buf[i])
 			return fwsim_xfer_bad(x, IFC_ST_BAD_PARAM,
 					      "reserved byte 0x%zx of the header is set", i);
@@ -249,8 +265,14 @@ enum ifc_status fwsim_image_load(struct fwsim_vhca *v, const uint8_t *buf, size_
 			       len - x.pos);
 	if (!x.bad)
 		fwsim_xfer_check(&x, scratch);
-	if (!x.bad)
+	if (!x.bad) {
 		exchange(v, scratch);
+		if (!v->loaded)
+			v->bulk = (struct fwsim_bulk){
+				.blocks = ifc_ld64(buf + FWSIM_IMAGE_OFF_BULK_BLOCKS),
+				.seed = ifc_ld64(buf + FWSIM_IMAGE_OFF_BULK_SEED),
+			};
+	}
 	fwsim_xfer_discard(scratch);
 	free(scratch);
 	return x.bad ? x.status : IFC_ST_OK;

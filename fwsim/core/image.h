@@ -22,6 +22,8 @@
 #define FWSIM_IMAGE_OFF_LEN 0x10     /* 8, of the whole image */
 #define FWSIM_IMAGE_OFF_CAPS 0x18    /* 8, fwsim_cap_digest() */
 #define FWSIM_IMAGE_OFF_SECTIONS 0x20 /* 4, how many follow */
+#define FWSIM_IMAGE_OFF_BULK_BLOCKS 0x28 /* 8, size of the bulk state, and */
+#define FWSIM_IMAGE_OFF_BULK_SEED 0x30	 /* 8, what it is made of; its blocks are in parts behind */
 #define FWSIM_IMAGE_OFF_CRC 0x38     /* 8, CRC-64/XZ of the image with these bytes zero */
 
 /* Byte offsets in a section header; the payload follows. */

@@ -6,8 +6,10 @@
  *	         <--RESUME initiator---                     <--RESUME responder---
  *
  * They come on the PF's command queue and name a VF by its vhca_id. An image goes through a mkey of
- * the PF, so through the PF's address space; what is inside it is image.c's. Beside the state there
- * are two bits: tracking (the last SAVE asked for it) and track_failed (such a SAVE was refused).
+ * the PF, so through the PF's address space. An image has up to two parts: what the VHCA is (image.c) and
+ * of its bulk state as much as fits (bulk.c). Beside the state there are bits: tracking (the last SAVE
+ * asked for it), track_failed (such a SAVE was refused), chunking (the last SAVE left something for the
+ * next) and reinit (what has been saved so far is of little use: start anew).
  */
 #include "core.h"
 #include "image.h"
@@ -75,7 +77,12 @@ enum mig_synd {
 	MIG_SYND_DMA = 0x115006,    /* the bus refused */
 	MIG_SYND_IMAGE = 0x115007,  /* the image itself */
 	MIG_SYND_MEMORY = 0x115008,
+	MIG_SYND_CAP = 0x115009, /* a capability that this card does not have */
 };
+
+/* Most that a buffer may hold, and most bulk state that an image of a running VHCA asks room for. */
+#define MIG_MAX_BUF 0xfffff000u
+#define MIG_TRACK_BULK (1u << 30)
 
 /* Space that QUERY adds for what a VHCA that is not stopped may create before the SAVE comes. */
 static uint64_t mig_slack(const struct fwsim_vhca *v, uint64_t size)
@@ -108,8 +115,11 @@ static void mig_move(struct fwsim_vhca *v, enum fwsim_mig_state to)
 
 	snprintf(text, sizeof(text), "%s -> %s", mig_state_name[v->mig], mig_state_name[to]);
 	fwsim_trace_simple(v, FWSIM_TRACE_STATE, v->mig, to, 0, text);
-	if (v->mig == FWSIM_MIG_STOPPED)
+	if (v->mig == FWSIM_MIG_STOPPED) {
 		v->loaded = false;
+		v->chunking = false;
+	}
+	fwsim_bulk_mark(v);
 	v->mig = to;
 }
 
@@ -140,13 +150,13 @@ static enum ifc_status mig_step(struct fwsim_cmd *cmd, struct fwsim_vhca *v, enu
 	case STAY:
 		return IFC_ST_OK;
 	case IF_TRACKING:
-		if (v->tracking)
+		if (v->tracking || v->chunking)
 			return IFC_ST_OK;
 		return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, MIG_SYND_STATE,
 				    "%s of a VHCA that is not tracked", rule->name);
 	case IF_TRIED:
 	case END_TRACK:
-		if (v->tracking || v->track_failed)
+		if (v->tracking || v->track_failed || (v->chunking && ev == MIG_QUERY_DELTA))
 			return IFC_ST_OK;
 		return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, MIG_SYND_STATE,
 				    "%s in state %s of a VHCA that is not tracked", rule->name,
@@ -176,6 +186,11 @@ static enum ifc_status mig_move_cmd(struct fwsim_cmd *cmd, enum mig_event ev)
 	enum ifc_status st;
 
 	st = mig_target(cmd, &v);
+	if (st == IFC_ST_OK && ev == MIG_RESUME_RESPONDER && v->loaded &&
+	    fwsim_bulk_pending(&v->bulk))
+		return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, MIG_SYND_STATE,
+				    "RESUME with 0x%llx blocks of bulk state not loaded",
+				    (unsigned long long)fwsim_bulk_pending(&v->bulk));
 	if (st == IFC_ST_OK)
 		st = mig_step(cmd, v, ev, &answer);
 	if (st == IFC_ST_OK && answer == GO_RUNNING)
@@ -216,40 +231,86 @@ static enum ifc_status mig_check_size(struct fwsim_cmd *cmd, size_t size)
 			    size, FWSIM_IMAGE_MAX);
 }
 
+/* What migration_state of QUERY says of a tracked VHCA. */
+static uint8_t mig_oper_state(struct fwsim_vhca *v)
+{
+	if (!v->tracking)
+		return MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_IDLE;
+	if (v->reinit)
+		return MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_INIT;
+	if (fwsim_bulk_pending(&v->bulk) || fwsim_image_hash(v) != v->track_hash)
+		return MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_DIRTY;
+	return MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_READY;
+}
+
+/* Bulk state that an image made now would have to carry; an image that starts anew carries all. */
+static uint64_t mig_blocks(const struct fwsim_vhca *v, bool delta)
+{
+	return delta && !v->reinit ? fwsim_bulk_pending(&v->bulk) : v->bulk.blocks;
+}
+
+static enum ifc_status mig_query_sizes(struct fwsim_cmd *cmd, struct fwsim_vhca *v, bool delta,
+				       bool chunk)
+{
+	/* A VHCA that runs on sends what fits; one that is stopped must send all, in chunks or at once. */
+	bool part = chunk || v->mig != FWSIM_MIG_STOPPED;
+	uint64_t most = chunk ? cmd->fw->cfg.chunk_bytes : MIG_TRACK_BULK;
+	uint64_t blocks = mig_blocks(v, delta), bulk = fwsim_bulk_bytes(blocks);
+	uint64_t first = part && bulk > most ? most : bulk;
+	uint64_t total, size = fwsim_image_size(v);
+	enum ifc_status st = mig_check_size(cmd, (size_t)size);
+
+	if (st != IFC_ST_OK)
+		return st;
+	size += mig_slack(v, size);
+	if (delta && v->chunking)
+		size = 0; /* it has gone with the first chunk */
+	total = size + bulk;
+	if (chunk) /* each has a header; the first block of one may not have fitted the one before */
+		total += (bulk / (most - FWSIM_BULK_HDR - FWSIM_PAGE)) * FWSIM_BULK_HDR;
+	if (size + first > MIG_MAX_BUF)
+		return fwsim_refuse(cmd, IFC_ST_LIM_ERR, MIG_SYND_SIZE,
+				    "an image of 0x%llx bytes needs chunks",
+				    (unsigned long long)(size + first));
+	IFC_SET(query_vhca_migration_state_out, cmd->out, required_umem_size, size + first);
+	IFC_SET64(query_vhca_migration_state_out, cmd->out, remaining_total_size, total);
+	return IFC_ST_OK;
+}
+
 enum ifc_status fwsim_cmd_query_vhca_migration_state(struct fwsim_cmd *cmd)
 {
 	bool delta = IFC_GET(query_vhca_migration_state_in, cmd->in, incremental);
-	uint8_t mig_state = MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_IDLE;
+	bool chunk = IFC_GET(query_vhca_migration_state_in, cmd->in, chunk);
 	enum mig_answer answer;
 	struct fwsim_vhca *v;
 	enum ifc_status st;
-	uint64_t size;
+	uint8_t oper;
 
 	st = mig_target(cmd, &v);
+	if (st == IFC_ST_OK && chunk && !cmd->fw->cfg.chunks)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MIG_SYND_CAP,
+				    "chunks are not offered (migration_in_chunks)");
 	if (st == IFC_ST_OK)
 		st = mig_step(cmd, v, delta ? MIG_QUERY_DELTA : MIG_QUERY_FULL, &answer);
 	if (st != IFC_ST_OK)
 		return st;
+	fwsim_bulk_update(v);
+	oper = mig_oper_state(v);
+	/* Nothing has changed; but once stopped, the last image is due whether it is dirty or not. */
+	if (!delta || oper != MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_READY ||
+	    v->mig == FWSIM_MIG_STOPPED)
+		st = mig_query_sizes(cmd, v, delta, chunk);
+	if (st == IFC_ST_OK && cmd->fw->cfg.migration_state)
+		IFC_SET(query_vhca_migration_state_out, cmd->out, migration_state, oper);
+	return st;
+}
 
-	size = fwsim_image_size(v);
-	st = mig_check_size(cmd, size);
-	if (st != IFC_ST_OK)
-		return st;
-	size += mig_slack(v, size);
+void fwsim_migration_reinit(struct fwsim *fw, unsigned int fn)
+{
+	struct fwsim_vhca *v = fwsim_vhca_by_fn(fw, fn);
 
-	if (v->tracking) {
-		bool clean = fwsim_image_hash(v) == v->track_hash;
-
-		mig_state = clean ? MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_READY :
-				    MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_DIRTY;
-		/* Once stopped, the last image is due whether it is dirty or not. */
-		if (delta && clean && v->mig != FWSIM_MIG_STOPPED)
-			size = 0;
-	}
-	IFC_SET(query_vhca_migration_state_out, cmd->out, migration_state, mig_state);
-	IFC_SET(query_vhca_migration_state_out, cmd->out, required_umem_size, size);
-	IFC_SET64(query_vhca_migration_state_out, cmd->out, remaining_total_size, size);
-	return IFC_ST_OK;
+	if (v)
+		v->reinit = v->tracking;
 }
 
 /* The buffer of a SAVE or LOAD: @size bytes at @va of @key, all of them accessible with @need. */
@@ -306,37 +367,105 @@ static uint64_t mig_duration(const struct fwsim *fw, uint64_t bytes)
 	return bytes * 1000000000u / fw->cfg.image_bytes_per_sec; /* bytes < 2^32: no overflow */
 }
 
-static enum ifc_status mig_save(struct fwsim_cmd *cmd, struct fwsim_vhca *v)
+/* Where in the buffer of a SAVE or LOAD the next bytes are. */
+struct mig_pos {
+	struct fwsim_cmd *cmd;
+	const struct mig_buf *b;
+	uint32_t off;
+};
+
+static enum fwsim_mkey_fault mig_put(void *arg, const void *p, size_t len)
 {
-	size_t size = fwsim_image_size(v), done;
+	struct mig_pos *at = arg;
+	uint64_t va = at->b->va + at->off;
+
+	at->off += (uint32_t)len;
+	return fwsim_mkey_write(at->cmd->vhca, at->b->key, at->b->pd, at->b->need, va, p, len);
+}
+
+static enum fwsim_mkey_fault mig_get(void *arg, void *p, size_t len)
+{
+	struct mig_pos *at = arg;
+	uint64_t va = at->b->va + at->off;
+
+	at->off += (uint32_t)len;
+	return fwsim_mkey_read(at->cmd->vhca, at->b->key, at->b->pd, at->b->need, va, p, len);
+}
+
+/* The first part of an image: what the VHCA is. */
+static enum ifc_status mig_save_vhca(struct fwsim_cmd *cmd, struct fwsim_vhca *v, size_t size,
+				     struct mig_pos *at)
+{
+	uint8_t *image = malloc(size);
 	enum ifc_status st;
+	size_t done;
+
+	if (!image)
+		return fwsim_refuse(cmd, IFC_ST_NO_RESOURCES, MIG_SYND_MEMORY,
+				    "no memory for an image of %zu bytes", size);
+	done = fwsim_image_save(v, image, size);
+	assert(done == size);
+	st = mig_buf_fault(cmd, at->b, mig_put(at, image, size));
+	free(image);
+	return st;
+}
+
+/*
+ * An image into the buffer of the command: what the VHCA is, unless this goes on with chunks, and as much
+ * of the @blocks of bulk state as fits. What does not fit is for the next one: of a tracked VHCA in any
+ * case, of one that is stopped if the card does chunks.
+ */
+static enum ifc_status mig_save(struct fwsim_cmd *cmd, struct fwsim_vhca *v, bool track, bool go_on)
+{
+	size_t size = go_on ? 0 : fwsim_image_size(v);
+	uint64_t pending = fwsim_bulk_pending(&v->bulk), room, blocks, left;
 	struct mig_buf b;
-	uint8_t *image;
+	struct mig_pos at = { .cmd = cmd, .b = &b };
+	enum ifc_status st;
 
 	st = mig_check_size(cmd, size);
 	if (st == IFC_ST_OK)
 		st = mig_buf_get(cmd, FWSIM_ACC_LW, &b);
 	if (st != IFC_ST_OK)
 		return st;
-	if (b.size < size)
+	room = b.size > size + FWSIM_BULK_HDR ? (b.size - size - FWSIM_BULK_HDR) / FWSIM_PAGE : 0;
+	blocks = pending < room ? pending : room;
+	left = pending - blocks;
+	if (b.size < size || (left && !track && (!cmd->fw->cfg.chunks || (go_on && !blocks))))
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MIG_SYND_SIZE,
-				    "a buffer of %u bytes is too small for an image of %zu", b.size,
-				    size);
-	image = malloc(size);
-	if (!image)
-		return fwsim_refuse(cmd, IFC_ST_NO_RESOURCES, MIG_SYND_MEMORY,
-				    "no memory for an image of %zu bytes", size);
-	done = fwsim_image_save(v, image, size);
-	assert(done == size);
-	st = mig_buf_fault(cmd, &b, fwsim_mkey_write(cmd->vhca, b.key, b.pd, b.need, b.va, image,
-						     size));
-	free(image);
+				    "a buffer of %u bytes is too small for an image of %llu", b.size,
+				    (unsigned long long)(size + fwsim_bulk_bytes(pending)));
+	if (!go_on)
+		st = mig_save_vhca(cmd, v, size, &at);
+	if (st == IFC_ST_OK && blocks)
+		st = mig_buf_fault(cmd, &b, fwsim_bulk_save(v, mig_put, &at, (uint32_t)blocks));
 	if (st != IFC_ST_OK)
 		return st;
-	IFC_SET(save_vhca_state_out, cmd->out, actual_image_size, size);
-	IFC_SET(save_vhca_state_out, cmd->out, next_required_umem_size, 0);
-	cmd->delay_ns += mig_duration(cmd->fw, size);
+	v->chunking = left && !track;
+	IFC_SET(save_vhca_state_out, cmd->out, actual_image_size, at.off);
+	if (v->chunking)
+		IFC_SET(save_vhca_state_out, cmd->out, next_required_umem_size,
+			fwsim_bulk_bytes(left) < cmd->fw->cfg.chunk_bytes ?
+				fwsim_bulk_bytes(left) : cmd->fw->cfg.chunk_bytes);
+	cmd->delay_ns += mig_duration(cmd->fw, at.off);
 	return IFC_ST_OK;
+}
+
+/* After a SAVE that succeeded. */
+static void mig_saved(struct fwsim_vhca *v, bool track)
+{
+	unsigned int every = v->fw->cfg.reinit_every;
+
+	v->tracking = track;
+	v->track_failed = false;
+	v->reinit = false;
+	if (!track) {
+		v->track_saves = 0;
+		return;
+	}
+	v->track_hash = fwsim_image_hash(v);
+	v->track_saves++;
+	v->reinit = every && v->track_saves % every == 0;
 }
 
 enum ifc_status fwsim_cmd_save_vhca_state(struct fwsim_cmd *cmd)
@@ -346,28 +475,123 @@ enum ifc_status fwsim_cmd_save_vhca_state(struct fwsim_cmd *cmd)
 	enum mig_answer answer;
 	struct fwsim_vhca *v;
 	enum ifc_status st;
+	uint64_t sent;
 
 	st = mig_target(cmd, &v);
+	if (st == IFC_ST_OK && track && cmd->fw->cfg.no_tracking_state)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MIG_SYND_CAP,
+				    "tracking is not offered (migration_tracking_state)");
 	if (st != IFC_ST_OK)
 		return st;
 	st = mig_step(cmd, v, track ? MIG_SAVE_TRACK : delta ? MIG_SAVE_DELTA : MIG_SAVE_FULL,
 		      &answer);
+	fwsim_bulk_update(v);
+	sent = v->bulk.sent;
+	if (st == IFC_ST_OK && (!delta || v->reinit))
+		v->bulk.sent = 0;
 	/*
 	 * The end of tracking wants no data: its buffer, of whatever size and perhaps with no mkey,
 	 * stays as it is.
 	 */
 	if (st == IFC_ST_OK && answer != END_TRACK)
-		st = mig_save(cmd, v);
+		st = mig_save(cmd, v, track, delta && v->chunking);
 	if (st != IFC_ST_OK) {
+		v->bulk.sent = sent;
 		if (track)
 			v->track_failed = true;
 		return st;
 	}
-	v->tracking = track;
-	v->track_failed = false;
-	if (track)
-		v->track_hash = fwsim_image_hash(v);
+	mig_saved(v, track);
 	return IFC_ST_OK;
+}
+
+/* The first part of an image in the buffer, of @len bytes. */
+static enum ifc_status mig_load_vhca(struct fwsim_cmd *cmd, struct fwsim_vhca *v,
+				     struct mig_pos *at, uint32_t len)
+{
+	enum ifc_status st;
+	uint8_t *image;
+	char why[100];
+
+	if (len < FWSIM_IMAGE_HDR || len > FWSIM_IMAGE_MAX)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MIG_SYND_SIZE,
+				    "an image of %u bytes: not within %u..%u", len,
+				    FWSIM_IMAGE_HDR, FWSIM_IMAGE_MAX);
+	if (v->loaded && cmd->fw->cfg.no_multi_load)
+		return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, MIG_SYND_CAP,
+				    "a second image is not offered (migration_multi_load)");
+	image = malloc(len);
+	if (!image)
+		return fwsim_refuse(cmd, IFC_ST_NO_RESOURCES, MIG_SYND_MEMORY,
+				    "no memory for an image of %u bytes", len);
+	st = mig_buf_fault(cmd, at->b, mig_get(at, image, len));
+	if (st == IFC_ST_OK) {
+		st = fwsim_image_load(v, image, len, why, sizeof(why));
+		if (st != IFC_ST_OK)
+			fwsim_refuse(cmd, st, MIG_SYND_IMAGE, "image: %s", why);
+	}
+	free(image);
+	return st;
+}
+
+/* The second part, checked against @bulk. */
+static enum ifc_status mig_load_bulk(struct fwsim_cmd *cmd, struct fwsim_bulk *bulk,
+				     struct mig_pos *at)
+{
+	enum fwsim_mkey_fault fault;
+	enum ifc_status st;
+	char why[100] = "";
+
+	st = fwsim_bulk_load(bulk, mig_get, at, at->b->size - at->off, &fault, why, sizeof(why));
+	if (st == IFC_ST_OK)
+		return st;
+	if (fault != FWSIM_MKEY_OK)
+		return mig_buf_fault(cmd, at->b, fault);
+	return fwsim_refuse(cmd, st, MIG_SYND_IMAGE, "%s", why);
+}
+
+/*
+ * Both parts of an image, or one. The first part's header is looked at to see where the second begins; the
+ * second is checked before the first changes anything.
+ */
+static enum ifc_status mig_load(struct fwsim_cmd *cmd, struct fwsim_vhca *v, const struct mig_buf *b)
+{
+	struct mig_pos at = { .cmd = cmd, .b = b }, front = at;
+	struct fwsim_bulk bulk = v->bulk;
+	uint8_t hdr[FWSIM_IMAGE_HDR];
+	uint64_t len = b->size;
+	enum ifc_status st;
+
+	if (b->size >= sizeof(hdr)) {
+		st = mig_buf_fault(cmd, b, mig_get(&at, hdr, sizeof(hdr)));
+		if (st != IFC_ST_OK)
+			return st;
+		if (fwsim_bulk_is(hdr)) {
+			if (!v->loaded)
+				return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, MIG_SYND_STATE,
+						    "bulk state without an image before it");
+			return mig_load_bulk(cmd, &v->bulk, &front);
+		}
+		if (ifc_ld64(hdr + FWSIM_IMAGE_OFF_MAGIC) == FWSIM_IMAGE_MAGIC &&
+		    ifc_ld64(hdr + FWSIM_IMAGE_OFF_BULK_BLOCKS) &&
+		    ifc_ld64(hdr + FWSIM_IMAGE_OFF_LEN) < b->size)
+			len = ifc_ld64(hdr + FWSIM_IMAGE_OFF_LEN);
+	}
+	if (len < b->size) {
+		if (!v->loaded)
+			bulk = (struct fwsim_bulk){
+				.blocks = ifc_ld64(hdr + FWSIM_IMAGE_OFF_BULK_BLOCKS),
+				.seed = ifc_ld64(hdr + FWSIM_IMAGE_OFF_BULK_SEED),
+			};
+		at.off = (uint32_t)len;
+		st = mig_load_bulk(cmd, &bulk, &at);
+		if (st != IFC_ST_OK)
+			return st;
+	}
+	st = mig_load_vhca(cmd, v, &front, (uint32_t)len);
+	if (st == IFC_ST_OK && len < b->size)
+		v->bulk = bulk;
+	return st;
 }
 
 enum ifc_status fwsim_cmd_load_vhca_state(struct fwsim_cmd *cmd)
@@ -376,32 +600,14 @@ enum ifc_status fwsim_cmd_load_vhca_state(struct fwsim_cmd *cmd)
 	struct fwsim_vhca *v;
 	enum ifc_status st;
 	struct mig_buf b;
-	uint8_t *image;
-	char why[100];
 
 	st = mig_target(cmd, &v);
 	if (st == IFC_ST_OK)
 		st = mig_step(cmd, v, MIG_LOAD, &answer);
 	if (st == IFC_ST_OK)
 		st = mig_buf_get(cmd, FWSIM_ACC_LR, &b);
-	if (st != IFC_ST_OK)
-		return st;
-	if (b.size < FWSIM_IMAGE_HDR || b.size > FWSIM_IMAGE_MAX)
-		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MIG_SYND_SIZE,
-				    "an image of %u bytes: not within %u..%u", b.size,
-				    FWSIM_IMAGE_HDR, FWSIM_IMAGE_MAX);
-	image = malloc(b.size);
-	if (!image)
-		return fwsim_refuse(cmd, IFC_ST_NO_RESOURCES, MIG_SYND_MEMORY,
-				    "no memory for an image of %u bytes", b.size);
-	st = mig_buf_fault(cmd, &b, fwsim_mkey_read(cmd->vhca, b.key, b.pd, b.need, b.va, image,
-						    b.size));
-	if (st == IFC_ST_OK) {
-		st = fwsim_image_load(v, image, b.size, why, sizeof(why));
-		if (st != IFC_ST_OK)
-			fwsim_refuse(cmd, st, MIG_SYND_IMAGE, "image: %s", why);
-	}
-	free(image);
+	if (st == IFC_ST_OK)
+		st = mig_load(cmd, v, &b);
 	if (st != IFC_ST_OK)
 		return st;
 	v->loaded = true;

@@ -28,6 +28,7 @@ struct fwsim_vhca *fwsim_vhca_new(struct fwsim *fw, unsigned int fn)
 	v->vhca_id = (uint16_t)(fn ? VHCA_ID_VF + fn - 1 : VHCA_ID_PF);
 	fwsim_obj_init(v);
 	fwsim_vport_init(v);
+	fwsim_bulk_reset(v);
 	return v;
 }
 
@@ -72,6 +73,10 @@ void fwsim_vhca_reset(struct fwsim_vhca *v)
 	v->tracking = false;
 	v->track_failed = false;
 	v->loaded = false;
+	v->chunking = false;
+	v->reinit = false;
+	v->track_saves = 0;
+	fwsim_bulk_reset(v);
 }
 
 void fwsim_vhca_flr(struct fwsim_vhca *v)
