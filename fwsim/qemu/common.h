@@ -89,6 +89,13 @@ struct FwsimPf {
     bool migration;
     uint64_t cmd_latency_ns;
     uint64_t image_bytes_per_sec;
+    char *profile;
+    uint64_t track_memory;
+    uint64_t chunk_bytes;
+    uint64_t bulk_bytes;
+    uint64_t bulk_seed;
+    uint64_t bulk_rate;
+    uint32_t reinit_every;
 };
 
 /* Is there a core that may be entered? Then each enter needs a leave. */

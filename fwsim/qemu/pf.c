@@ -10,6 +10,7 @@
 #include "qemu/module.h"
 #include "qemu/range.h"
 #include "qemu/timer.h"
+#include "qemu/units.h"
 #include "qapi/error.h"
 #include "exec/memory.h"
 #include "hw/pci/pcie.h"
@@ -137,6 +138,21 @@ bad:
     return false;
 }
 
+static bool fwsim_pf_set_profile(FwsimPf *pf, struct fwsim_config *cfg,
+                                 Error **errp)
+{
+    const char *name, *text;
+
+    if (fwsim_profile(cfg, pf->profile)) {
+        return true;
+    }
+    error_setg(errp, "there is no profile '%s'", pf->profile);
+    for (unsigned i = 0; (name = fwsim_profile_name(i, &text)); i++) {
+        error_append_hint(errp, "%s: %s\n", name, text);
+    }
+    return false;
+}
+
 /* Properties to a configuration of the core. */
 static bool fwsim_pf_config(FwsimPf *pf, struct fwsim_config *cfg, Error **errp)
 {
@@ -171,15 +187,25 @@ static bool fwsim_pf_config(FwsimPf *pf, struct fwsim_config *cfg, Error **errp)
         return false;
     }
 
+    if (pf->profile && !fwsim_pf_set_profile(pf, cfg, errp)) {
+        return false;
+    }
+
     cfg->max_vfs = pf->vfs;
     cfg->pf_msix = pf->msix_vectors;
     cfg->vf_msix = pf->vf_msix_vectors;
     cfg->boot_pages = pf->boot_pages;
     cfg->init_pages = pf->init_pages;
     cfg->strict = pf->strict;
-    cfg->no_migration = !pf->migration;
+    cfg->no_migration |= !pf->migration;
     cfg->cmd_latency_ns = pf->cmd_latency_ns;
     cfg->image_bytes_per_sec = pf->image_bytes_per_sec;
+    cfg->track_memory = pf->track_memory;
+    cfg->chunk_bytes = pf->chunk_bytes;
+    cfg->bulk_bytes = pf->bulk_bytes;
+    cfg->bulk_seed = pf->bulk_seed;
+    cfg->bulk_rate = pf->bulk_rate;
+    cfg->reinit_every = pf->reinit_every;
     return true;
 }
 
@@ -329,6 +355,14 @@ static const Property fwsim_pf_properties[] = {
     DEFINE_PROP_UINT64("x-cmd-latency-ns", FwsimPf, cmd_latency_ns, 0),
     DEFINE_PROP_UINT64("x-image-bytes-per-sec", FwsimPf, image_bytes_per_sec,
                        0),
+    DEFINE_PROP_STRING("profile", FwsimPf, profile),
+    DEFINE_PROP_SIZE("x-track-memory", FwsimPf, track_memory,
+                     64 * MiB),
+    DEFINE_PROP_SIZE("x-chunk-size", FwsimPf, chunk_bytes, 4 * MiB),
+    DEFINE_PROP_SIZE("x-bulk-size", FwsimPf, bulk_bytes, 0),
+    DEFINE_PROP_UINT64("x-bulk-seed", FwsimPf, bulk_seed, 0),
+    DEFINE_PROP_SIZE("x-bulk-rate", FwsimPf, bulk_rate, 0),
+    DEFINE_PROP_UINT32("x-reinit-every", FwsimPf, reinit_every, 0),
 };
 
 static const struct {
@@ -354,6 +388,20 @@ static const struct {
                           "complete when the doorbell returns" },
     { "x-image-bytes-per-sec", "speed of saving and loading a VF's state, in "
                                "virtual time; 0: takes no time" },
+    { "profile", "capabilities of migration and page tracking: full "
+                 "(default), no-migration, no-precopy, no-multi-load, "
+                 "no-tracking-state, state, chunks, chunks-state, no-tracker, "
+                 "small-tracker, large-tracker, huge-pages" },
+    { "x-track-memory", "memory that the marks of one page tracker may take; "
+                        "more is an error of the tracker" },
+    { "x-chunk-size", "size of one chunk of a VF's state, 1M to 1G" },
+    { "x-bulk-size", "bulk state of each VF, generated and not in memory, up "
+                     "to 16T; more than 4G needs profile chunks" },
+    { "x-bulk-seed", "what the bulk state is generated from" },
+    { "x-bulk-rate", "bytes of the bulk state that change in a second of a "
+                     "running VF" },
+    { "x-reinit-every", "after so many images of pre-copy the state asks to "
+                        "be saved anew (profile state); 0: never" },
 };
 
 static void fwsim_pf_class_init(ObjectClass *klass, void *data)
