@@ -266,6 +266,8 @@ static struct vfmig_track *report_track(struct vfmig_tracker *tracker,
 	lockdep_assert_held(&tracker->lock);
 	if (tracker->detached)
 		return ERR_PTR(-ENOTCONN);
+	if (test_bit(VFMIG_TRACK_ABORT, &tracker->events))
+		return ERR_PTR(-ECANCELED);
 	if (report->asked && (!track || tracker->sessions != report->session))
 		return ERR_PTR(-ECANCELED);
 	if (!track)
@@ -593,7 +595,9 @@ static int report_failed(struct vfmig_tracker *tracker,
 			 struct track_report *report, int err)
 {
 	guard(mutex)(&tracker->lock);
-	if (tracker->track && tracker->sessions == report->session)
+	/* A session that has been cancelled is about to be no more. */
+	if (err != -ECANCELED && tracker->track &&
+	    tracker->sessions == report->session)
 		track_fail(tracker->vdev, tracker->track, err);
 	if (tracker->detached)
 		return -ENOTCONN;
