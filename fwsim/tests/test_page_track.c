@@ -709,6 +709,11 @@ static void only_ranges_are_tracked(void **state)
 	assert_true(told(r, r->mem.addr + 0x1000));
 	assert_true(told(r, r->mem.addr + 0x10000));
 	assert_true(told(r, r->mem.addr + 0x11000));
+	vf_write(r, r->mem.addr + 0x1fff, 1); /* the last byte of one, and the first behind it */
+	vf_write(r, r->mem.addr + 0x2000, 1);
+	report(r, ALL);
+	assert_int_equal(r->entries, 1);
+	assert_true(told(r, r->mem.addr + 0x1fff));
 }
 
 static void two_trackers_of_a_vf_keep_marks_of_their_own(void **state)
@@ -779,6 +784,21 @@ static void a_page_written_behind_the_report_is_told_of_next_time(void **state)
 	report(r, ALL);
 	assert_int_equal(r->entries, 1);
 	assert_true(told(r, H_MEM_BASE + 0x100000));
+}
+
+static void a_full_message_may_be_the_last(void **state)
+{
+	struct rig *r = *state;
+
+	report(r, ALL);
+	vf_write(r, H_MEM_BASE + 0x100000, MSG / 8 * FWSIM_PAGE);
+	report(r, ALL);
+	assert_int_equal(r->entries, MSG / 8);
+	assert_int_equal(r->messages, 1);
+	vf_write(r, H_MEM_BASE + 0x100000, (MSG / 8 + 1) * FWSIM_PAGE);
+	report(r, ALL);
+	assert_int_equal(r->entries, MSG / 8 + 1);
+	assert_int_equal(r->messages, 2);
 }
 
 static void a_completion_event_comes_with_a_message(void **state)
@@ -971,8 +991,8 @@ static void marks_without_memory_are_an_error_and_none_is_lost(void **state)
 	t.range[0].start = 0;
 	t.range[0].len = 1ULL << 50;
 	assert_int_equal(create(r, &t), IFC_ST_OK);
-	for (unsigned int i = 0; i < 3; i++)
-		fwsim_page_track_mark(r->vf.v, (uint64_t)i << 27, 1);
+	for (unsigned int i = 0; i < 6; i++)
+		fwsim_page_track_mark(r->vf.v, (uint64_t)(i / 2) << 27, 1);
 	report(r, ALL); /* what has been told of gives its memory back */
 	assert_int_equal(r->entries, 3);
 	for (unsigned int i = 0; i < 3; i++)
@@ -1055,6 +1075,7 @@ int main(void)
 		TRACKED(two_trackers_of_a_vf_keep_marks_of_their_own),
 		TRACKED(a_full_receive_ring_makes_the_report_wait),
 		TRACKED(a_page_written_behind_the_report_is_told_of_next_time),
+		TRACKED(a_full_message_may_be_the_last),
 		TRACKED(a_completion_event_comes_with_a_message),
 		TRACKED(a_stopped_vf_is_reported_on),
 		TRACKED(reset_of_the_vf_keeps_tracker_and_marks),
