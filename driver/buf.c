@@ -3,7 +3,9 @@
  * Memory for images: pages, their mapping for the PF's device, and copying
  * between them and user space.  Knows nothing of states and sessions.
  */
+#include <linux/crc32c.h>
 #include <linux/dma-mapping.h>
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -56,6 +58,7 @@ void vfmig_buf_clear(struct vfmig_buf *buf)
 	buf->len = 0;
 	buf->pos = 0;
 	buf->initial = false;
+	buf->unchecked = false;
 }
 
 /**
@@ -228,6 +231,31 @@ void vfmig_buf_to_cpu(struct vfmig_dev *vdev, struct vfmig_buf *buf)
 void vfmig_buf_to_device(struct vfmig_dev *vdev, struct vfmig_buf *buf)
 {
 	dma_sync_sgtable_for_device(dma_device(vdev), &buf->sgt, buf->dir);
+}
+
+/**
+ * vfmig_buf_crc - continue a checksum over a piece of an image
+ * @buf: the buffer
+ * @pos: where in the image
+ * @len: how many bytes
+ * @crc: as in vfmig_stream_crc(), which gives the same result
+ *
+ * Context: Process.
+ * Return: The new value.
+ */
+u32 vfmig_buf_crc(const struct vfmig_buf *buf, u64 pos, u64 len, u32 crc)
+{
+	while (len) {
+		size_t n = min_t(u64, len, PAGE_SIZE - offset_in_page(pos));
+		void *page = kmap_local_page(buf->pages[pos >> PAGE_SHIFT]);
+
+		crc = crc32c(crc, page + offset_in_page(pos), n);
+		kunmap_local(page);
+		pos += n;
+		len -= n;
+		cond_resched();
+	}
+	return crc;
 }
 
 /**

@@ -6,6 +6,7 @@
  * by its command timeout (60 s), and completes what is in flight when the PF
  * fails, so none of these functions can wait for ever.
  */
+#include <linux/crc32c.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -177,6 +178,36 @@ int vfmig_cmd_query_vhca_id(struct vfmig_dev *vdev, u16 *vhca_id, u32 *status)
 				    capability.cmd_hca_cap.vhca_id);
 	kfree(out);
 	return err;
+}
+
+/**
+ * vfmig_cmd_query_digest - a number for all that the VF can do
+ * @vdev: the VF, with @mdev and @vf_id set
+ *
+ * The highest values are taken, which the VF's own driver cannot change, less
+ * those that say which VF it is.
+ *
+ * Context: Process; state_lock held.
+ * Return: The digest, or 0 if it could not be had.
+ */
+u32 vfmig_cmd_query_digest(struct vfmig_dev *vdev)
+{
+	int outlen = MLX5_ST_SZ_BYTES(query_hca_cap_out);
+	u32 status, digest = 0;
+	void *out, *cap;
+
+	out = kzalloc(outlen, GFP_KERNEL);
+	if (!out)
+		return 0;
+	if (!query_hca_cap(vdev, MLX5_CAP_GENERAL << 1 | HCA_CAP_OPMOD_GET_MAX,
+			   out, outlen, &status)) {
+		cap = MLX5_ADDR_OF(query_hca_cap_out, out, capability);
+		MLX5_SET(cmd_hca_cap, cap, vhca_id, 0);
+		MLX5_SET(cmd_hca_cap, cap, native_port_num, 0);
+		digest = ~crc32c(~0, cap, MLX5_ST_SZ_BYTES(cmd_hca_cap));
+	}
+	kfree(out);
+	return digest;
 }
 
 /**

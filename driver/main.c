@@ -20,6 +20,7 @@
 #include "trace.h"
 
 #define VFMIG_VF_DEVICE_ID	0x101e
+#define VFMIG_VERSION		"0.1.0"
 
 static bool p2p = true;
 module_param(p2p, bool, 0644);
@@ -117,6 +118,30 @@ static bool vf_can_migrate(struct vfmig_dev *vdev)
 	return true;
 }
 
+/* What this side is, for streams that go and streams that come. */
+static void describe_origin(struct vfmig_dev *vdev)
+{
+	struct mlx5_core_dev *mdev = vdev->mdev;
+	struct vfmig_origin *o = &vdev->origin;
+
+	o->vendor = vdev->core.pdev->vendor;
+	o->device = vdev->core.pdev->device;
+	o->fw_major = fw_rev_maj(mdev);
+	o->fw_minor = fw_rev_min(mdev);
+	o->fw_sub = fw_rev_sub(mdev);
+	if (MLX5_CAP_GEN_2(mdev, migration_multi_load))
+		o->caps |= VFMIG_STREAM_CAP_MULTI_LOAD;
+	if (MLX5_CAP_GEN_2(mdev, migration_tracking_state))
+		o->caps |= VFMIG_STREAM_CAP_TRACKING;
+	if (MLX5_CAP_GEN_2(mdev, migration_in_chunks))
+		o->caps |= VFMIG_STREAM_CAP_CHUNKS;
+	strscpy_pad(o->psid, mdev->board_id, sizeof(o->psid));
+	snprintf(o->driver, sizeof(o->driver), KBUILD_MODNAME " %s",
+		 VFMIG_VERSION);
+	guard(vfmig_state)(vdev);
+	o->digest = vfmig_cmd_query_digest(vdev);
+}
+
 /* With the PF locked: make the VF migratable, or say why it is not. */
 static void vfmig_init_migration(struct vfmig_dev *vdev)
 {
@@ -147,6 +172,7 @@ static void vfmig_init_migration(struct vfmig_dev *vdev)
 	}
 
 	vdev->chunk_mode = MLX5_CAP_GEN_2(vdev->mdev, migration_in_chunks);
+	describe_origin(vdev);
 	core_vdev->migration_flags = VFIO_MIGRATION_STOP_COPY;
 	if (p2p)
 		core_vdev->migration_flags |= VFIO_MIGRATION_P2P;
@@ -361,5 +387,5 @@ module_exit(vfmig_exit);
 
 MODULE_DESCRIPTION("VFIO driver with live migration for mlx5 virtual functions");
 MODULE_AUTHOR("The mlx5-vfmig authors");
-MODULE_VERSION("0.1.0");
+MODULE_VERSION(VFMIG_VERSION);
 MODULE_LICENSE("GPL");

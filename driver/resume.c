@@ -12,6 +12,7 @@
  * stay until the file is released, the mapping goes with the session.
  */
 #include <linux/anon_inodes.h>
+#include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -19,6 +20,14 @@
 
 #include "vfmig.h"
 #include "trace.h"
+
+static bool require_end;
+module_param(require_end, bool, 0644);
+MODULE_PARM_DESC(require_end, "Refuse streams without an end record, as those of mlx5_vfio_pci are (default: off)");
+
+static bool check_origin = true;
+module_param(check_origin, bool, 0644);
+MODULE_PARM_DESC(check_origin, "Refuse streams from another board, firmware version or set of capabilities (default: on)");
 
 /* Memory that a hint alone may cause to be allocated. */
 #define RESUME_MAX_HINT		SZ_64M
@@ -47,12 +56,24 @@ static bool resume_is_alive(struct vfmig_resume *res)
 	return READ_ONCE(res->alive) && !vfmig_reset_is_pending(res->vdev);
 }
 
-/* Take bytes of a head or a hint. */
+static int resume_refuse(struct vfmig_resume *res, int err)
+{
+	struct vfmig_parser *p = &res->parser;
+
+	dev_err_ratelimited(vfmig_device(res->vdev),
+			    "stream refused: %s (tag 0x%x, size %llu)\n",
+			    vfmig_parser_why(p), p->tag, p->size);
+	vfmig_error(res->vdev, "stream refused: %s", vfmig_parser_why(p));
+	res->err = err;
+	return err;
+}
+
+/* Take bytes of a head or of a short body. */
 static ssize_t resume_take_small(struct vfmig_resume *res,
 				 struct iov_iter *from)
 {
 	struct vfmig_parser *p = &res->parser;
-	u8 tmp[VFMIG_STREAM_HEAD_SIZE];
+	u8 tmp[VFMIG_STREAM_ORIGIN_SIZE];
 	size_t len = min_t(u64, vfmig_parser_room(p), iov_iter_count(from));
 	size_t n = copy_from_iter(tmp, len, from);
 	bool head = p->want == VFMIG_WANT_HEAD;
@@ -61,13 +82,8 @@ static ssize_t resume_take_small(struct vfmig_resume *res,
 	if (!n)
 		return -EFAULT;
 	err = vfmig_parser_put(p, tmp, n);
-	if (err) {
-		dev_err_ratelimited(vfmig_device(res->vdev),
-				    "stream refused: %s (tag 0x%x, size %llu)\n",
-				    vfmig_parser_why(p), p->tag, p->size);
-		res->err = err;
-		return err;
-	}
+	if (err)
+		return resume_refuse(res, err);
 	/* One line for each head that is complete. */
 	if (head && !p->have)
 		trace_vfmig_record(res->vdev, false, p->tag, p->size);
@@ -97,6 +113,9 @@ static ssize_t resume_take_image(struct vfmig_resume *res,
 	}
 
 	n = vfmig_buf_write(buf, pos, len, from);
+	/* Of what is in our pages now, which nobody can change any more. */
+	if (p->has_check)
+		p->crc = vfmig_buf_crc(buf, pos, n, p->crc);
 	vfmig_parser_advance(p, n);
 	return n ?: -EFAULT;
 }
@@ -107,6 +126,10 @@ static int resume_load(struct vfmig_resume *res)
 	struct vfmig_parser *p = &res->parser;
 	struct vfmig_buf *buf = res->buf;
 	int err;
+
+	err = vfmig_parser_check(p);
+	if (err)
+		return resume_refuse(res, err);
 
 	guard(vfmig_state)(vdev);
 	if (!res->alive)
@@ -139,7 +162,7 @@ static ssize_t resume_step(struct vfmig_resume *res, struct iov_iter *from)
 
 	switch (p->want) {
 	case VFMIG_WANT_HEAD:
-	case VFMIG_WANT_HINT:
+	case VFMIG_WANT_BODY:
 		return resume_take_small(res, from);
 	case VFMIG_WANT_SKIP:
 		len = min_t(u64, p->left, iov_iter_count(from));
@@ -234,6 +257,8 @@ struct file *vfmig_resume_open(struct vfmig_dev *vdev)
 	res->alive = true;
 	mutex_init(&res->write_lock);
 	vfmig_parser_init(&res->parser);
+	res->parser.here = check_origin ? &vdev->origin : NULL;
+	res->parser.require_end = require_end;
 
 	filp = anon_inode_getfile("[mlx5_vfmig-resume]", &vfmig_resume_fops,
 				  res, O_WRONLY);

@@ -56,8 +56,9 @@ enum save_state {
 /* In chunk mode one buffer is filled while the others are read. */
 #define SAVE_CHUNK_SIZE		SZ_8M
 #define SAVE_MAX_CHUNKS		16u
-/* Bytes that go before each image. */
-#define SAVE_HEAD_SIZE		VFMIG_STREAM_HEAD_SIZE
+/* Bytes that go before each image: CHECK, and the head of FW_DATA. */
+#define SAVE_CHECK_SIZE		(VFMIG_STREAM_HEAD_SIZE + VFMIG_STREAM_CHECK_SIZE)
+#define SAVE_HEAD_SIZE		(SAVE_CHECK_SIZE + VFMIG_STREAM_HEAD_SIZE)
 /* The bound of every wait for a SAVE: mlx5_core's own for a command. */
 #define SAVE_WAIT		(60 * HZ)
 
@@ -85,6 +86,8 @@ struct vfmig_save {
 	enum vfmig_save_kind kind;	/* of the SAVE in flight, or the last */
 	bool tracked;			/* the firmware may be tracking */
 	u32 images;			/* queued so far */
+	u64 bytes;			/* in these */
+	struct vfmig_buf *end;		/* for the END record */
 	struct vfmig_buf *inflight;	/* the firmware writes to it */
 	u32 next_size;			/* wanted for the next SAVE, or 0 */
 	struct list_head ready;		/* records to be read, in order */
@@ -179,6 +182,19 @@ static void save_retire(struct vfmig_save *save, struct vfmig_buf *buf)
 		vfmig_buf_put(buf);
 }
 
+/* The checksum of an image, which SAVE's callback has no time for. */
+static void save_make_check(struct vfmig_buf *buf)
+{
+	u32 crc;
+
+	crc = vfmig_stream_crc(VFMIG_STREAM_CRC_INIT,
+			       buf->head + SAVE_CHECK_SIZE,
+			       VFMIG_STREAM_HEAD_SIZE);
+	crc = vfmig_buf_crc(buf, 0, buf->len, crc);
+	vfmig_stream_put_check(buf->head, buf->number, crc);
+	buf->unchecked = false;
+}
+
 static ssize_t save_copy(struct vfmig_save *save, struct iov_iter *to)
 {
 	ssize_t done = 0;
@@ -192,6 +208,8 @@ static ssize_t save_copy(struct vfmig_save *save, struct iov_iter *to)
 		if (IS_ERR_OR_NULL(buf))
 			return done ?: PTR_ERR_OR_ZERO(buf);
 
+		if (buf->unchecked)
+			save_make_check(buf);
 		left = buf->head_len + (u64)buf->len - buf->pos;
 		left = min_t(u64, left, iov_iter_count(to));
 		n = vfmig_buf_read(buf, buf->pos, to);
@@ -310,6 +328,19 @@ static bool save_result_is_good(struct vfmig_save *save,
 	return false;
 }
 
+static void save_add_end(struct vfmig_save *save)
+{
+	struct vfmig_buf *buf = save->end;
+
+	lockdep_assert_held(&save->queue_lock);
+	vfmig_stream_put_end(buf->head, save->images, save->bytes);
+	buf->head_len = VFMIG_STREAM_HEAD_SIZE + VFMIG_STREAM_END_SIZE;
+	trace_vfmig_record(save->vdev, true, VFMIG_STREAM_T_END,
+			   VFMIG_STREAM_END_SIZE);
+	list_add_tail(&buf->entry, &save->ready);
+	save->end = NULL;
+}
+
 /* SAVE_VHCA_STATE has been answered; any context. */
 static void save_done(struct vfmig_save_cmd *cmd,
 		      const struct vfmig_save_result *res)
@@ -323,9 +354,12 @@ static void save_done(struct vfmig_save_cmd *cmd,
 
 	if (queue) {
 		vfmig_buf_to_cpu(vdev, buf);
-		vfmig_stream_put_head(buf->head, res->image_size, 0,
+		vfmig_stream_put_head(buf->head + SAVE_CHECK_SIZE,
+				      res->image_size, 0,
 				      VFMIG_STREAM_T_FW_DATA);
-		buf->head_len = VFMIG_STREAM_HEAD_SIZE;
+		buf->head_len = SAVE_HEAD_SIZE;
+		buf->number = save->images;
+		buf->unchecked = true;
 		buf->len = res->image_size;
 		buf->pos = 0;
 		trace_vfmig_record(vdev, true, VFMIG_STREAM_T_FW_DATA,
@@ -337,8 +371,10 @@ static void save_done(struct vfmig_save_cmd *cmd,
 	scoped_guard(spinlock_irqsave, &save->queue_lock) {
 		save->inflight = NULL;
 		list_add_tail(&buf->entry, queue ? &save->ready : &save->spare);
-		if (queue)
+		if (queue) {
 			save->images++;
+			save->bytes += buf->len;
+		}
 		if (save->state == SAVE_DEAD)
 			break;
 		if (!good) {
@@ -350,6 +386,7 @@ static void save_done(struct vfmig_save_cmd *cmd,
 			kick = !list_empty(&save->spare);
 		} else {
 			save->tracked = false;
+			save_add_end(save);
 			save->state = SAVE_COMPLETE;
 		}
 	}
@@ -420,20 +457,36 @@ static struct vfmig_buf *save_take_late(struct vfmig_save *save, u64 size)
 	return buf;
 }
 
-static int save_add_hint(struct vfmig_save *save, u64 size)
+/* ORIGIN and the hint begin the stream; memory for END is there in time. */
+static int save_add_first(struct vfmig_save *save, u64 size, bool several)
 {
+	struct vfmig_origin origin = save->vdev->origin;
 	struct vfmig_buf *buf = vfmig_buf_alloc(0);
+	u8 *to;
 
 	if (IS_ERR(buf))
 		return PTR_ERR(buf);
 
-	vfmig_stream_put_hint(buf->head, size);
-	buf->head_len = VFMIG_STREAM_HEAD_SIZE + VFMIG_STREAM_HINT_SIZE;
+	to = buf->head;
+	if (several)
+		origin.needs |= VFMIG_STREAM_NEED_MULTI_LOAD;
+	vfmig_stream_put_origin(to, &origin);
+	to += VFMIG_STREAM_HEAD_SIZE + VFMIG_STREAM_ORIGIN_SIZE;
+	vfmig_stream_put_hint(to, size);
+	to += VFMIG_STREAM_HEAD_SIZE + VFMIG_STREAM_HINT_SIZE;
+	buf->head_len = to - buf->head;
 	buf->initial = true;
+	trace_vfmig_record(save->vdev, true, VFMIG_STREAM_T_ORIGIN,
+			   VFMIG_STREAM_ORIGIN_SIZE);
 	trace_vfmig_record(save->vdev, true, VFMIG_STREAM_T_STOP_COPY_SIZE,
 			   VFMIG_STREAM_HINT_SIZE);
 	scoped_guard(spinlock_irqsave, &save->queue_lock)
 		list_add_tail(&buf->entry, &save->ready);
+
+	buf = vfmig_buf_alloc(0);
+	if (IS_ERR(buf))
+		return PTR_ERR(buf);
+	save->end = buf;
 	return 0;
 }
 
@@ -516,7 +569,7 @@ static int save_start(struct vfmig_save *save, enum vfmig_save_when when)
 			return PTR_ERR(buf);
 		list_add_tail(&buf->entry, &save->reserve);
 	}
-	err = save_add_hint(save, plan.size);
+	err = save_add_first(save, plan.size, running || vdev->chunk_mode);
 	if (err)
 		return err;
 
@@ -875,6 +928,8 @@ void vfmig_save_end(struct vfmig_dev *vdev)
 		list_splice_init(&save->spare, &bufs);
 	}
 	list_splice_init(&save->reserve, &bufs);
+	vfmig_buf_put(save->end);
+	save->end = NULL;
 	list_for_each_entry_safe(buf, tmp, &bufs, entry) {
 		list_del_init(&buf->entry);
 		vfmig_pool_put(vdev, buf);

@@ -103,6 +103,7 @@ struct vfmig_dev {
 	u16 vhca_id;
 	bool migratable;
 	bool chunk_mode;		/* firmware saves in several images */
+	struct vfmig_origin origin;	/* what streams from here say of us */
 	struct notifier_block nb;
 	struct workqueue_struct *wq;
 	struct vfmig_tracker *tracker;	/* DMA logging; NULL: not offered */
@@ -236,6 +237,7 @@ enum vfmig_save_kind {
 int vfmig_cmd_query_migratable(struct vfmig_dev *vdev, bool *migratable,
 			       u32 *status);
 int vfmig_cmd_query_vhca_id(struct vfmig_dev *vdev, u16 *vhca_id, u32 *status);
+u32 vfmig_cmd_query_digest(struct vfmig_dev *vdev);
 int vfmig_cmd_suspend_vhca(struct vfmig_dev *vdev, enum vfmig_side side);
 int vfmig_cmd_resume_vhca(struct vfmig_dev *vdev, enum vfmig_side side,
 			  enum vfmig_resume_how how);
@@ -255,8 +257,10 @@ void vfmig_cmd_destroy_mkey(struct vfmig_dev *vdev, u32 mkey);
 
 /* buf.c */
 
-/* A record's head and, for the hint, its body; images follow in pages. */
-#define VFMIG_BUF_HEAD_SIZE (VFMIG_STREAM_HEAD_SIZE + VFMIG_STREAM_HINT_SIZE)
+/* What goes before an image, or the short records that begin a stream. */
+#define VFMIG_BUF_HEAD_SIZE						\
+	(2 * VFMIG_STREAM_HEAD_SIZE + VFMIG_STREAM_ORIGIN_SIZE +	\
+	 VFMIG_STREAM_HINT_SIZE)
 
 /*
  * Memory for one image, with the head of the record that carries it.
@@ -283,6 +287,8 @@ struct vfmig_buf {
 	u32 len;			/* bytes of the image */
 	u64 pos;			/* read so far, head included; read_lock */
 	bool initial;			/* part of initial_bytes; queue_lock */
+	u32 number;			/* of the image in the stream */
+	bool unchecked;			/* CHECK is still to be made; read_lock */
 };
 
 struct vfmig_buf *vfmig_buf_alloc(u32 npages);
@@ -295,6 +301,7 @@ int vfmig_buf_map(struct vfmig_dev *vdev, struct vfmig_buf *buf, u32 pdn,
 void vfmig_buf_unmap(struct vfmig_dev *vdev, struct vfmig_buf *buf);
 void vfmig_buf_to_cpu(struct vfmig_dev *vdev, struct vfmig_buf *buf);
 void vfmig_buf_to_device(struct vfmig_dev *vdev, struct vfmig_buf *buf);
+u32 vfmig_buf_crc(const struct vfmig_buf *buf, u64 pos, u64 len, u32 crc);
 size_t vfmig_buf_read(struct vfmig_buf *buf, u64 pos, struct iov_iter *to);
 size_t vfmig_buf_write(struct vfmig_buf *buf, u64 pos, size_t len,
 		       struct iov_iter *from);

@@ -46,6 +46,7 @@ load() {
 	mlx5_vfmig)
 		modprobe -a mlx5_core vfio-pci-core || die "no mlx5_core or vfio-pci-core"
 		modprobe -q iova_bitmap 2>/dev/null
+		modprobe -q libcrc32c 2>/dev/null
 		ko=${VFMIG_KO:-$TOP/build/driver/$(uname -r)/mlx5_vfmig.ko}
 		if [ -e "$ko" ]; then
 			insmod "$ko" || die "insmod $ko failed"

@@ -44,7 +44,7 @@ static inline int reader_write(struct reader *r, const uint8_t *data, size_t len
 
 		switch (p->want) {
 		case VFMIG_WANT_HEAD:
-		case VFMIG_WANT_HINT:
+		case VFMIG_WANT_BODY:
 			err = vfmig_parser_put(p, data, (__u32)n);
 			if (err)
 				return err;
@@ -60,12 +60,16 @@ static inline int reader_write(struct reader *r, const uint8_t *data, size_t len
 			else if (pos + keep > READER_MAX_IMAGE)
 				keep = READER_MAX_IMAGE - (size_t)pos;
 			memcpy(r->image + (keep ? pos : 0), data, keep);
+			p->crc = vfmig_stream_crc(p->crc, data, n);
 			if (pos + n > r->stored_max)
 				r->stored_max = pos + n;
 			vfmig_parser_advance(p, n);
 			break;
 		case VFMIG_WANT_LOAD:
 			n = 0;
+			err = vfmig_parser_check(p);
+			if (err)
+				return err;
 			keep = p->size < READER_MAX_IMAGE ? (size_t)p->size :
 				READER_MAX_IMAGE;
 			if (keep > sizeof(r->all) - r->all_len)

@@ -388,6 +388,292 @@ static void every_verdict_has_words(void **state)
 	assert_string_equal(vfmig_parser_why(&p), "record shorter than its tag needs");
 }
 
+/* ---- records of ours ---- */
+
+static const struct vfmig_origin here = {
+	.needs = 0, .caps = VFMIG_STREAM_CAP_MULTI_LOAD, .vendor = 0x15b3,
+	.device = 0x101e, .fw_major = 28, .fw_minor = 43, .fw_sub = 2046,
+	.digest = 0x12345678, .psid = "MT_0000000999", .driver = "test",
+};
+
+static void add_check(struct stream *s, uint64_t number, size_t len, uint8_t first)
+{
+	uint8_t rec[HEAD + 64];
+	size_t i;
+
+	vfmig_stream_put_head(rec, len, 0, DATA);
+	for (i = 0; i < len; i++)
+		rec[HEAD + i] = (uint8_t)(first + i);
+	vfmig_stream_put_check(s->b + s->len, number,
+			       vfmig_stream_crc(VFMIG_STREAM_CRC_INIT, rec, HEAD + len));
+	s->len += HEAD + VFMIG_STREAM_CHECK_SIZE;
+}
+
+static void add_end(struct stream *s, uint64_t count, uint64_t bytes)
+{
+	vfmig_stream_put_end(s->b + s->len, count, bytes);
+	s->len += HEAD + VFMIG_STREAM_END_SIZE;
+}
+
+static void add_origin(struct stream *s, const struct vfmig_origin *o)
+{
+	vfmig_stream_put_origin(s->b + s->len, o);
+	s->len += HEAD + VFMIG_STREAM_ORIGIN_SIZE;
+}
+
+/* As the driver sends it: two images. */
+static void make_ours(struct stream *s)
+{
+	memset(s, 0, sizeof(*s));
+	add_origin(s, &here);
+	add_hint(s, 4096);
+	add_check(s, 0, 5, 0x10);
+	add(s, 5, 0, DATA, 0x10);
+	add(s, 3, OPT, UNKNOWN, 0x80);
+	add_check(s, 1, 1, 0x20);
+	add(s, 1, 0, DATA, 0x20);
+	add_end(s, 2, 6);
+}
+
+static void reader_init_here(struct reader *r)
+{
+	reader_init(r);
+	r->parser.here = &here;
+}
+
+static int take(struct stream *s, size_t len, struct reader *r)
+{
+	int err;
+
+	reader_init_here(r);
+	err = reader_write(r, s->b, len);
+	return err ? err : vfmig_parser_verdict(&r->parser);
+}
+
+static void crc_is_crc32c(void **state)
+{
+	(void)state;
+	assert_int_equal(~vfmig_stream_crc(VFMIG_STREAM_CRC_INIT, (const uint8_t *)"123456789", 9),
+			 ~0x1cf96d7cu);
+}
+
+static void records_of_ours_are_verified(void **state)
+{
+	struct stream s;
+	struct reader r;
+
+	(void)state;
+	make_ours(&s);
+	assert_int_equal(take(&s, s.len, &r), 0);
+	assert_int_equal(r.loads, 2);
+	assert_memory_equal(r.all, made_images, sizeof(made_images));
+	assert_int_equal(r.parser.origin.fw_sub, 2046);
+	assert_int_equal(r.parser.has_end, 1);
+	assert_string_equal(vfmig_parser_why(&r.parser), "stream complete");
+}
+
+static void ours_every_pair_of_cuts(void **state)
+{
+	struct stream s;
+	struct reader r;
+	size_t i, j;
+
+	(void)state;
+	make_ours(&s);
+	for (i = 0; i <= s.len; i += 3) {
+		for (j = i; j <= s.len; j++) {
+			reader_init_here(&r);
+			assert_int_equal(reader_write(&r, s.b, i), 0);
+			assert_int_equal(reader_write(&r, s.b + i, j - i), 0);
+			assert_int_equal(reader_write(&r, s.b + j, s.len - j), 0);
+			assert_int_equal(vfmig_parser_verdict(&r.parser), 0);
+			assert_int_equal(r.loads, 2);
+		}
+	}
+}
+
+/* B64: there is no length but the whole that is taken, record boundaries included. */
+static void ours_cut_anywhere_is_refused(void **state)
+{
+	struct stream s;
+	struct reader r;
+	size_t i;
+
+	(void)state;
+	make_ours(&s);
+	for (i = 0; i < s.len; i++)
+		assert_int_not_equal(take(&s, i, &r), 0);
+	/* before END: all images are there, and the stream says that more was due */
+	i = s.len - HEAD - VFMIG_STREAM_END_SIZE;
+	assert_int_equal(take(&s, i, &r), -EBADMSG);
+	assert_int_equal(r.loads, 2);
+	assert_string_equal(vfmig_parser_why(&r.parser), "stream cut before its end record");
+}
+
+/*
+ * B65: every bit.  Only what no reader relies on may change: the hint, the record that nobody
+ * knows, and whether an image is marked optional, which its checksum sees.
+ */
+static void ours_every_flipped_bit_is_refused(void **state)
+{
+	const size_t hint = HEAD + VFMIG_STREAM_ORIGIN_SIZE;
+	const size_t first = hint + HEAD + 8 + HEAD + VFMIG_STREAM_CHECK_SIZE;
+	const size_t stranger = first + HEAD + 5;
+	struct stream s;
+	struct reader r;
+	size_t bit;
+
+	(void)state;
+	make_ours(&s);
+	for (bit = 0; bit < 8 * s.len; bit++) {
+		size_t at = bit / 8;
+		int err;
+
+		s.b[at] ^= (uint8_t)(1u << (bit % 8));
+		err = take(&s, s.len, &r);
+		s.b[at] ^= (uint8_t)(1u << (bit % 8));
+		if (err)
+			continue;
+		if (at >= hint && at < hint + HEAD + 8)
+			continue;
+		if (at >= stranger && at < stranger + HEAD + 3)
+			continue;
+		fail_msg("bit %zu of byte %zu was not missed", bit % 8, at);
+	}
+}
+
+static void image_is_not_loaded_with_a_flipped_bit(void **state)
+{
+	struct stream s;
+	struct reader r;
+
+	(void)state;
+	make_ours(&s);
+	s.b[HEAD + VFMIG_STREAM_ORIGIN_SIZE + HEAD + 8 + HEAD + VFMIG_STREAM_CHECK_SIZE + HEAD] ^= 1;
+	assert_int_equal(take(&s, s.len, &r), -EBADMSG);
+	assert_int_equal(r.loads, 0);
+	assert_string_equal(vfmig_parser_why(&r.parser), "wrong checksum of an image");
+}
+
+static void images_out_of_order_are_refused(void **state)
+{
+	struct stream s = { .len = 0 };
+	struct reader r;
+
+	(void)state;
+	add_origin(&s, &here);
+	add_check(&s, 1, 2, 0);
+	add(&s, 2, 0, DATA, 0);
+	assert_int_equal(take(&s, s.len, &r), -EBADMSG);
+	assert_int_equal(r.loads, 0);
+
+	s.len = 0;
+	add_origin(&s, &here);
+	add_check(&s, 0, 2, 0);
+	add(&s, 2, 0, DATA, 0);
+	add_end(&s, 2, 4);
+	assert_int_equal(take(&s, s.len, &r), -EBADMSG);
+	assert_int_equal(r.loads, 1);
+}
+
+static void records_out_of_place_are_refused(void **state)
+{
+	struct stream s;
+	struct reader r;
+
+	(void)state;
+	memset(&s, 0, sizeof(s));	/* not first */
+	add_hint(&s, 1);
+	add_origin(&s, &here);
+	assert_int_equal(take(&s, s.len, &r), -EBADMSG);
+	s.len = 0;			/* no origin */
+	add_check(&s, 0, 2, 0);
+	assert_int_equal(take(&s, s.len, &r), -EBADMSG);
+	s.len = 0;			/* no checksum */
+	add_origin(&s, &here);
+	add(&s, 2, 0, DATA, 0);
+	assert_int_equal(take(&s, s.len, &r), -EBADMSG);
+	make_ours(&s);			/* after the end */
+	add(&s, 2, 0, DATA, 0);
+	assert_int_equal(take(&s, s.len, &r), -EBADMSG);
+	make_ours(&s);			/* strangers may */
+	add(&s, 2, OPT, UNKNOWN, 0);
+	assert_int_equal(take(&s, s.len, &r), 0);
+}
+
+/* B66: after the first record, with nothing loaded. */
+static void other_origins_are_refused_by_the_first_record(void **state)
+{
+	struct vfmig_origin o[7];
+	struct reader r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 7; i++)
+		o[i] = here;
+	o[0].fw_sub++;
+	o[1].fw_minor--;
+	o[2].fw_major++;
+	o[3].psid[3] ^= 1;
+	o[4].device = 0x101f;
+	o[5].digest ^= 1;
+	o[6].needs = 2;
+	for (i = 0; i < 7; i++) {
+		struct stream s = { .len = 0 };
+
+		add_origin(&s, &o[i]);
+		assert_int_equal(take(&s, s.len, &r), i == 6 ? -EOPNOTSUPP : -EXDEV);
+		/* unless nobody compares */
+		if (i == 6)
+			continue;
+		reader_init(&r);
+		assert_int_equal(reader_write(&r, s.b, s.len), 0);
+	}
+}
+
+static void several_images_need_multi_load(void **state)
+{
+	struct vfmig_origin o = here, poor = here;
+	struct stream s = { .len = 0 };
+	struct reader r;
+
+	(void)state;
+	o.needs = VFMIG_STREAM_NEED_MULTI_LOAD;
+	poor.caps = 0;
+	add_origin(&s, &o);
+	reader_init(&r);
+	r.parser.here = &poor;
+	assert_int_equal(reader_write(&r, s.b, s.len), -EXDEV);
+	reader_init_here(&r);
+	assert_int_equal(reader_write(&r, s.b, s.len), 0);
+}
+
+static void an_unknown_digest_is_no_difference(void **state)
+{
+	struct vfmig_origin o = here;
+	struct stream s = { .len = 0 };
+	struct reader r;
+
+	(void)state;
+	o.digest = 0;
+	add_origin(&s, &o);
+	reader_init_here(&r);
+	assert_int_equal(reader_write(&r, s.b, s.len), 0);
+}
+
+static void end_can_be_required(void **state)
+{
+	struct stream s;
+	struct reader r;
+
+	(void)state;
+	make(&s);	/* the other driver's */
+	reader_init(&r);
+	r.parser.require_end = 1;
+	assert_int_equal(reader_write(&r, s.b, s.len), 0);
+	assert_int_equal(vfmig_parser_verdict(&r.parser), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +694,18 @@ int main(void)
 		cmocka_unit_test(many_images_load_in_order),
 		cmocka_unit_test(bytes_not_asked_for_are_refused),
 		cmocka_unit_test(every_verdict_has_words),
+		cmocka_unit_test(crc_is_crc32c),
+		cmocka_unit_test(records_of_ours_are_verified),
+		cmocka_unit_test(ours_every_pair_of_cuts),
+		cmocka_unit_test(ours_cut_anywhere_is_refused),
+		cmocka_unit_test(ours_every_flipped_bit_is_refused),
+		cmocka_unit_test(image_is_not_loaded_with_a_flipped_bit),
+		cmocka_unit_test(images_out_of_order_are_refused),
+		cmocka_unit_test(records_out_of_place_are_refused),
+		cmocka_unit_test(other_origins_are_refused_by_the_first_record),
+		cmocka_unit_test(several_images_need_multi_load),
+		cmocka_unit_test(an_unknown_digest_is_no_difference),
+		cmocka_unit_test(end_can_be_required),
 	};
 
 	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
