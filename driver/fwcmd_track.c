@@ -25,6 +25,11 @@ static int cmd_exec(struct vfmig_dev *vdev, void *in, int inlen, void *out,
 		return -ENOTCONN;
 
 	err = mlx5_cmd_do(vdev->mdev, in, inlen, out, outlen);
+	vfmig_stat_inc(vdev, VFMIG_STAT_CMDS);
+	vfmig_stat_add(vdev, VFMIG_STAT_CMD_NS,
+		       ktime_to_ns(ktime_sub(ktime_get(), start)));
+	if (err)
+		vfmig_stat_inc(vdev, VFMIG_STAT_CMDS_FAILED);
 	/* All commands begin alike, and so do all answers. */
 	trace_vfmig_cmd(vdev, MLX5_GET(suspend_vhca_in, in, opcode),
 			MLX5_GET(suspend_vhca_in, in, op_mod), err,

@@ -28,6 +28,9 @@ static const char *const stat_names[VFMIG_STATS] = {
 	[VFMIG_STAT_BUFS_MADE] = "buffers_made",
 	[VFMIG_STAT_BUFS_REUSED] = "buffers_reused",
 	[VFMIG_STAT_LATE_BUFS] = "buffers_made_late",
+	[VFMIG_STAT_REPORTS] = "reports",
+	[VFMIG_STAT_REPORTS_FAILED] = "reports_failed",
+	[VFMIG_STAT_PAGES_REPORTED] = "pages_reported",
 };
 
 static struct dentry *stats_root;

@@ -84,6 +84,7 @@ static void track_fail(struct vfmig_dev *vdev, struct vfmig_track *track,
 	if (track->failed)
 		return;
 	track->failed = true;
+	vfmig_error(vdev, "DMA logging has failed: error %d", err);
 	dev_err_ratelimited(vfmig_device(vdev),
 			    "DMA logging has failed (%pe); it reports nothing until it is stopped\n",
 			    ERR_PTR(err));
@@ -630,6 +631,10 @@ static int vfmig_log_read_and_clear(struct vfio_device *core_vdev,
 		err = report_failed(tracker, &report, err);
 	mutex_unlock(&tracker->report_lock);
 
+	vfmig_stat_inc(vdev, VFMIG_STAT_REPORTS);
+	if (err)
+		vfmig_stat_inc(vdev, VFMIG_STAT_REPORTS_FAILED);
+	vfmig_stat_add(vdev, VFMIG_STAT_PAGES_REPORTED, report.pages);
 	trace_vfmig_report(vdev, report.start, length, report.pages,
 			   report.messages, err,
 			   ktime_to_ns(ktime_sub(ktime_get(), start)));
