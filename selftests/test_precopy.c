@@ -708,6 +708,47 @@ static void b5_78_flags_after_opt_in_are_output(void)
 	CHECK_EQ(flags, 0x50);
 }
 
+/* Only where the card is one that asks for it. */
+static void b5_79_reinit(void)
+{
+	struct vfmig_stream s = { 0 };
+	uint64_t initial, dirty;
+	unsigned int seen = 0;
+	int fd, rc;
+
+	if (!getenv("VFMIG_REINIT"))
+		tap_skip("this card never starts anew");
+	start_a();
+	rc = vfmig_feature(dev, F_PRECOPY_INFO_V2 | SET, NULL, 0);
+	if (rc == -ENOTTY)
+		tap_skip("this kernel has no PRECOPY_INFOv2");
+	CHECK_EQ(rc, 0);
+	fd = vfmig_open_ok(dev, ST_PRE_COPY);
+	read_to_pause(fd, &s);
+	for (unsigned int i = 0; i < 20 && seen < 2; i++) {
+		uint32_t flags = 0;
+
+		change_state();
+		CHECK_EQ(info(fd, &initial, &dirty, &flags), 0);
+		if (flags & 1) {
+			CHECK(initial > 0);
+			CHECK_EQ(dirty, 0);
+			seen++;
+		} else {
+			CHECK_EQ(initial, 0);
+		}
+		read_to_pause(fd, &s);
+	}
+	CHECK_EQ(seen, 2);
+	vfmig_set_ok(dev, ST_STOP_COPY);
+	CHECK_EQ(vfmig_read_all(fd, &s, 0), 0);
+	records_are_whole(&s);
+	vfmig_set_ok(dev, ST_STOP);
+	move_load(&a.dev, &s, 0);
+	move_resume(&a);
+	work_run(&w, 5);
+}
+
 static void b5_80_leaving_before_all_is_read(void)
 {
 	struct vfmig_stream s = { 0 };
@@ -855,6 +896,36 @@ static void memory_is_there_before_the_stop(void)
 	CHECK(strtoul(line + strlen("buffers_reused "), NULL, 10) > 0);
 }
 
+/* A card that lacks a capability pre-copy needs: migration without it, and a line that says so. */
+static void card_without_pre_copy(void)
+{
+	const char *lacks = getenv("VFMIG_NO_PRECOPY");
+	char line[512] = "";
+	uint64_t flags;
+	struct kmsg log;
+
+	if (!lacks)
+		tap_skip("this card has what pre-copy needs");
+	CHECK_EQ(env_bind(env_vf(0), NULL), 0);
+	kmsg_mark(&log);
+	CHECK_EQ(env_bind(env_vf(0), tap_driver()), 0);
+	open_plain();
+	CHECK_EQ(kmsg_count(&log, "without PRE_COPY", line, sizeof(line)), 1);
+	tap_diag("%s", line);
+	CHECK(strstr(line, lacks));
+	CHECK_EQ(vfmig_flags(dev, &flags), 0);
+	CHECK_EQ(flags, VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P);
+	every_pair();
+	mlx5_close(&a);
+	mlx5_mem_free(&mem);
+	open_plain();
+	work_a();
+	move_whole(&a, &b, env_vf(1));
+	w.vf = &b;
+	work_run(&w, 10);
+	work_positions(&w);
+}
+
 /* ---- the four sets of flags ---- */
 
 /* Bind both VFs anew with these module parameters, and open the first. */
@@ -969,6 +1040,7 @@ int main(int argc, char **argv)
 		TAP_TEST(b5_77_both_zero_means_enomsg),
 		TAP_TEST(b5_78_flags_without_opt_in_are_left_alone),
 		TAP_TEST(b5_78_flags_after_opt_in_are_output),
+		TAP_TEST(b5_79_reinit),
 		TAP_TEST(b5_80_leaving_before_all_is_read),
 		TAP_PEER(data_size_falls_in_pre_copy, "E3 P12"),
 		TAP_TEST(migrate_with_pre_copy),
@@ -976,6 +1048,7 @@ int main(int argc, char **argv)
 		TAP_TEST(migrate_without_pre_copy),
 		TAP_TEST(cancel_again_and_again),
 		TAP_TEST(memory_is_there_before_the_stop),
+		TAP_PEER(card_without_pre_copy, "offers no migration then"),
 		TAP_TEST(b2_36_neither),
 		TAP_TEST(b2_36_p2p_only),
 		TAP_TEST(b2_36_pre_copy_only),
