@@ -231,7 +231,7 @@ struct fwsim_vhca {
 	bool loaded;		/* at least one LOAD since the suspend */
 	bool chunking;		/* the last SAVE has left something for the next */
 	bool reinit;		/* tracked, and to be started anew */
-	unsigned int track_saves; /* tracked ones since tracking began */
+	unsigned int track_saves; /* tracked ones that left nothing to send, since tracking began */
 	uint64_t track_hash;	/* fwsim_image_hash() at the last tracked SAVE */
 	struct fwsim_bulk bulk;
 

@@ -54,7 +54,8 @@ struct fwsim_config {
 	/* Bulk state of every VF: bulk.c. The size is cut down to 4 KiB; up to 2^44. */
 	uint64_t bulk_bytes, bulk_seed;
 	uint64_t bulk_rate; /* bytes that change in a second of a running VF, up to 2^40 */
-	unsigned int reinit_every; /* after so many tracked SAVEs migration_state asks to start anew */
+	/* After so many tracked SAVEs that left nothing to send migration_state asks to start anew. */
+	unsigned int reinit_every;
 };
 
 /*

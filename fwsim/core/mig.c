@@ -464,6 +464,8 @@ static void mig_saved(struct fwsim_vhca *v, bool track)
 		return;
 	}
 	v->track_hash = fwsim_image_hash(v);
+	if (fwsim_bulk_pending(&v->bulk))
+		return; /* to start anew before all has gone would never end */
 	v->track_saves++;
 	v->reinit = every && v->track_saves % every == 0;
 }

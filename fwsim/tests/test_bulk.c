@@ -455,6 +455,22 @@ static void reinit_every_so_many_images(void **state)
 	h_free(r.h);
 }
 
+static void reinit_waits_until_all_has_gone(void **state)
+{
+	struct fwsim_config cfg = config();
+	uint32_t size, next;
+	struct rig r;
+
+	(void)state;
+	cfg.reinit_every = 1;
+	r = rig(&cfg);
+	assert_int_equal(save(&r, M_TRACK, 2 * MIB, &size, &next), IFC_ST_OK);
+	assert_int_equal(oper(&r, M_INC), 3);
+	assert_int_equal(save(&r, M_TRACK | M_INC, 2 * MIB, &size, &next), IFC_ST_OK);
+	assert_int_equal(oper(&r, M_INC), 4);
+	h_free(r.h);
+}
+
 static void what_is_not_offered_is_refused(void **state)
 {
 	struct fwsim_config cfg = config();
@@ -519,6 +535,7 @@ int main(void)
 		cmocka_unit_test(migration_state_tells_idle_ready_dirty_init),
 		cmocka_unit_test(init_hca_of_a_tracked_vhca_asks_to_start_anew),
 		cmocka_unit_test(reinit_every_so_many_images),
+		cmocka_unit_test(reinit_waits_until_all_has_gone),
 		cmocka_unit_test(what_is_not_offered_is_refused),
 		cmocka_unit_test(profiles_have_names_and_words),
 	};
