@@ -96,7 +96,12 @@ undo() {
 		echo 1 >"$PCI/$pf/sriov_drivers_autoprobe"
 	done
 	for m in $LOADED; do
-		[ "$m" = mlx5_core ] || rmmod "$m" || status=1
+		case $m in
+		mlx5_core) ;;
+		# what the peer leaks is said by the test that sees it
+		mlx5_vfio_pci) rmmod "$m" || echo "# $m stays" ;;
+		*) rmmod "$m" || status=1 ;;
+		esac
 	done
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "env.h"
@@ -388,6 +389,44 @@ static void ten_moves_to_and_fro(void)
 	CHECK_EQ(work_books(from, 0)->done, 10 * 14 + 11);
 }
 
+/* A guest of its own that moves between two VFs, @rounds times. */
+static void commute(unsigned int one, unsigned int two, unsigned int rounds)
+{
+	struct mlx5_vf vf[2];
+	struct work w;
+
+	mlx5_mem_init(&mem);
+	mlx5_open(&vf[0], env_vf(one), &mem);
+	need_migration(&vf[0].dev);
+	mlx5_start(&vf[0]);
+	work_self(&w, &vf[0], 0);
+	for (unsigned int i = 0; i < rounds; i++) {
+		work_post(&w, 5, WORK_RING);
+		move_whole(&vf[i % 2], &vf[1 - i % 2], env_vf(i % 2 ? one : two));
+		w.vf = w.peer = &vf[1 - i % 2];
+		work_done(&w, 5);
+		work_run(&w, 10);
+	}
+	work_positions(&w);
+}
+
+static void two_guests_move_at_once(void)
+{
+	pid_t pid;
+	int st;
+
+	env_vf(3);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		commute(2, 3, 6);
+		_exit(0);
+	}
+	commute(0, 1, 6);
+	CHECK_EQ(waitpid(pid, &st, 0), pid);
+	CHECK_EQ(st, 0);
+}
+
 /* ---- the source, when the migration is given up ---- */
 
 static void source_goes_on_from(int state)
@@ -653,6 +692,7 @@ int main(int argc, char **argv)
 		TAP_TEST(idle_function_without_driver),
 		TAP_TEST(function_in_the_middle_of_bring_up),
 		TAP_TEST(ten_moves_to_and_fro),
+		TAP_TEST(two_guests_move_at_once),
 		TAP_TEST(source_goes_on_from_running_p2p),
 		TAP_TEST(source_goes_on_from_stop),
 		TAP_TEST(source_goes_on_from_stop_copy),

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +195,117 @@ static void file_closed_after_the_device(void)
 		work_run(&w, 3);
 		mlx5_close(&a);
 	}
+}
+
+/* ---- everything at once ---- */
+
+#define CALLERS 4
+#define CALL_MS 3000
+
+struct caller {
+	unsigned int seed, calls;
+	uint64_t until;
+};
+
+static void *call_at_random(void *arg)
+{
+	static const int states[] = { ST_STOP, ST_RUNNING, ST_STOP_COPY, ST_RESUMING, ST_RUNNING_P2P };
+	struct caller *c = arg;
+	uint8_t buf[3000] = { 0 };
+	int fd = -1;
+
+	while (now_ms() < c->until) {
+		int got = -1;
+
+		c->calls++;
+		switch (rand_r(&c->seed) >> 8 & 7) {
+		case 0:
+		case 1:
+		case 2:
+		case 3:
+			if (!vfmig_set(dev, states[rand_r(&c->seed) % 5], &got) && got >= 0) {
+				if (fd >= 0)
+					close(fd);
+				fd = got;
+			}
+			break;
+		case 4:
+			vfmig_get(dev);
+			vfmig_data_size(dev, &(uint64_t){ 0 });
+			break;
+		case 5:
+			if (rand_r(&c->seed) >> 8 & 1)
+				vfio_reset(&a.dev);
+			break;
+		default:
+			/* one of the two is the wrong direction */
+			if (fd >= 0 && read(fd, buf, sizeof(buf)) < 0 &&
+			    write(fd, buf, 16) < 0)
+				break;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+static int module_refs(void)
+{
+	char num[16];
+
+	CHECK_EQ(sysfs_read(num, sizeof(num), "/sys/module/%s/refcnt", tap_driver()), 0);
+	return atoi(num);
+}
+
+static void calls_from_four_threads(void)
+{
+	int before = module_refs();
+	struct caller c[CALLERS];
+	pthread_t t[CALLERS];
+	unsigned int calls = 0;
+	uint64_t start = 0;
+
+	open_a();
+	start_a();
+	for (unsigned int i = 0; i < CALLERS; i++) {
+		c[i] = (struct caller){ .seed = i + 1, .until = now_ms() + CALL_MS };
+		CHECK(!pthread_create(&t[i], NULL, call_at_random, &c[i]));
+	}
+	for (unsigned int i = 0; i < CALLERS; i++) {
+		pthread_join(t[i], NULL);
+		calls += c[i].calls;
+	}
+	tap_diag("%u calls", calls);
+	CHECK(calls > 100);
+	CHECK_EQ(vfio_reset(&a.dev), 0);
+	vfmig_expect(dev, ST_RUNNING);
+	start_a();
+	/* all files are closed: nothing holds the driver */
+	mlx5_close(&a);
+	while (module_refs() != before)
+		CHECK_MSG(wait_more(&start, 5000), "%d references to the driver, %d before",
+			  module_refs(), before);
+}
+
+static void killed_in_every_state(void)
+{
+	for (enum point p = 0; p < P_COUNT; p++) {
+		pid_t pid = fork();
+		int st;
+
+		CHECK(pid >= 0);
+		if (!pid) {
+			open_a();
+			start_a();
+			go(p);
+			kill(getpid(), SIGKILL);
+		}
+		CHECK_EQ(waitpid(pid, &st, 0), pid);
+		CHECK_MSG(WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL, "%s: status 0x%x", point_name[p],
+			  st);
+	}
+	open_a();
+	start_a();
 }
 
 /* Run a program, wait for it; its output is the test's. */
@@ -392,6 +505,8 @@ int main(int argc, char **argv)
 		TAP_TEST(guest_flr_in_every_state),
 		TAP_TEST(close_in_every_state),
 		TAP_TEST(file_closed_after_the_device),
+		TAP_TEST(killed_in_every_state),
+		TAP_PEER(calls_from_four_threads, "a session's file leaks when calls race a reset"),
 		TAP_TEST(driver_unbind_and_bind_again),
 		TAP_TEST(pf_reload_in_running),
 		TAP_TEST(pf_reload_in_running_p2p),

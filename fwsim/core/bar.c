@@ -70,22 +70,31 @@ void fwsim_bar_read(struct fwsim *fw, unsigned int fn, uint64_t off, void *buf, 
 /* ---- init segment writes -------------------------------------------------------------------- */
 
 /*
- * The driver asks for a reset with value 7 and waits until it reads "disabled". A suspended VHCA keeps
- * the request, in its register, until it is resumed.
+ * A driver that writes 1 ("disabled") or 7 ("software reset") lets go of the function without commands
+ * and waits until it reads 1. A suspended VHCA keeps the wish, as 7 in its register, until it is resumed.
  */
 void fwsim_bar_rescan(struct fwsim_vhca *v)
 {
+	struct fwsim *fw = v->fw;
+	unsigned int i;
+
 	if (v->nic_interface != FWSIM_NIC_SW_RESET || !fwsim_vhca_may_initiate(v))
 		return;
 	fwsim_trace_simple(v, FWSIM_TRACE_RESET, 0, 0, 0, "asked for by nic_interface");
 	fwsim_vhca_reset(v);
 	v->health_synd = 0;
 	v->nic_interface = FWSIM_NIC_DISABLED;
+	for (i = 1; v->fn == 0 && i < fw->nfn; i++)
+		if (fw->vhca[i]->pf_enabled)
+			fwsim_vhca_pf_disable(fw->vhca[i]);
 }
 
 static void set_nic_interface(struct fwsim_vhca *v, uint8_t state)
 {
-	v->nic_interface = state;
+	bool let_go = state == FWSIM_NIC_SW_RESET ||
+		      (state == FWSIM_NIC_DISABLED && v->hca != FWSIM_HCA_DISABLED);
+
+	v->nic_interface = let_go ? FWSIM_NIC_SW_RESET : state;
 	fwsim_bar_rescan(v);
 }
 

@@ -58,13 +58,13 @@ static void general_max(const struct fwsim_vhca *v, uint8_t *cap)
 	GEN(cap, umr_modify_atomic_disabled, 1);
 	GEN(cap, umr_indirect_mkey_disabled, 1);
 
-	/* port and vport */
 	/*
-	 * No Ethernet data path yet, and a driver warns about an Ethernet port without offloads: so the
-	 * port is one of the other type. RC QPs are routed the same way on both.
+	 * Port and vport. There is no Ethernet data path yet, and a driver warns about an Ethernet port
+	 * without offloads: so the port is one of the other type. RC QPs are routed alike on both.
 	 */
 	GEN(cap, port_type, MLX5_CAP_PORT_TYPE_IB);
 	GEN(cap, vport_group_manager, pf);
+	GEN(cap, ib_virt, 1); /* ask the HCA vport context, not by MADs */
 	GEN(cap, num_ports, 1);
 	GEN(cap, num_vhca_ports, 1);
 	GEN(cap, native_port_num, 1);

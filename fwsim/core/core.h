@@ -319,7 +319,9 @@ struct fwsim_vhca *fwsim_vhca_new(struct fwsim *fw, unsigned int fn);
 void fwsim_vhca_free(struct fwsim_vhca *v);
 /* Forget all objects and command state (FLR, DISABLE_HCA). Administrative settings stay. */
 void fwsim_vhca_reset(struct fwsim_vhca *v);
-/* The same, and the init segment and the page list go back to power-on values; of a PF, its VFs too. */
+/* DISABLE_HCA of a VF by the PF, or the PF has let go of the card. */
+void fwsim_vhca_pf_disable(struct fwsim_vhca *v);
+/* As fwsim_vhca_reset(), and the init segment and the page list go back to power-on values; of a PF, its VFs too. */
 void fwsim_vhca_flr(struct fwsim_vhca *v);
 /* TEARDOWN_HCA: objects go, pages and command queue stay. */
 void fwsim_vhca_drop_objects(struct fwsim_vhca *v);

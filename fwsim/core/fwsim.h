@@ -31,7 +31,7 @@ struct fwsim_config {
 	uint8_t mac[6];		/* permanent MAC of the PF; VF i has it plus i + 1 */
 	unsigned int fw_major, fw_minor, fw_sub; /* default 28.43.1014 */
 	char psid[FWSIM_PSID_LEN + 1];		 /* default "MT_0000000838" */
-	unsigned int pf_msix, vf_msix; /* MSI-X vectors; a vector beyond is refused in CREATE_EQ */
+	unsigned int pf_msix, vf_msix; /* MSI-X vectors; default 64; a vector beyond is refused in CREATE_EQ */
 	unsigned int boot_pages; /* 4 KiB pages asked for at boot, per function */
 	unsigned int init_pages; /* and before INIT_HCA */
 	bool strict;		 /* refuse a command with a reserved bit set (otherwise traced) */

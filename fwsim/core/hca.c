@@ -109,11 +109,7 @@ enum ifc_status fwsim_cmd_disable_hca(struct fwsim_cmd *cmd)
 	if (!v->pf_enabled)
 		return fwsim_refuse(cmd, IFC_ST_BAD_SYS_STATE, HCA_SYND_STATE,
 				    "function 0x%x is not enabled", v->fn);
-	v->pf_enabled = false;
-	fwsim_vhca_reset(v);
-	/* A driver that still runs on the VF finds out by this, and starts anew when it may. */
-	v->nic_interface = FWSIM_NIC_DISABLED;
-	trace_state(v, "disabled by the PF");
+	fwsim_vhca_pf_disable(v);
 	return IFC_ST_OK;
 }
 

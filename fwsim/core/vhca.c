@@ -79,6 +79,15 @@ void fwsim_vhca_reset(struct fwsim_vhca *v)
 	fwsim_bulk_reset(v);
 }
 
+void fwsim_vhca_pf_disable(struct fwsim_vhca *v)
+{
+	v->pf_enabled = false;
+	fwsim_vhca_reset(v);
+	/* A driver that still runs on the VF finds out by this, and starts anew when it may. */
+	v->nic_interface = FWSIM_NIC_DISABLED;
+	fwsim_trace_simple(v, FWSIM_TRACE_STATE, 0, 0, 0, "disabled by the PF");
+}
+
 void fwsim_vhca_flr(struct fwsim_vhca *v)
 {
 	struct fwsim *fw = v->fw;

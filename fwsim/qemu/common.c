@@ -37,7 +37,7 @@ static void fwsim_function_set_master(FwsimFunction *s, bool on)
         return;
     }
     s->bus_master = on;
-    trace_fwsim_bus_master(s->name, on);
+    trace_fwsim_bus_master(s->name, on, fwsim_pages_held(s->pf->fw, s->fn));
     fwsim_set_bus_master(s->pf->fw, s->fn, on);
 }
 

@@ -12,6 +12,7 @@
 #include "qemu/timer.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
+#include "qapi/visitor.h"
 #include "exec/memory.h"
 #include "hw/pci/pcie.h"
 #include "hw/qdev-properties.h"
@@ -341,6 +342,19 @@ static void fwsim_pf_exit(PCIDevice *dev)
     fwsim_pf_release_mac(pf);
 }
 
+/* What the firmware holds of the guest's memory, all functions together. */
+static void fwsim_pf_get_pages_held(Object *obj, Visitor *v, const char *name,
+                                    void *opaque, Error **errp)
+{
+    FwsimPf *pf = FWSIM_PF(obj);
+    uint32_t n = 0;
+
+    for (unsigned i = 0; pf->fw && i <= pf->vfs; i++) {
+        n += fwsim_pages_held(pf->fw, i);
+    }
+    visit_type_uint32(v, name, &n, errp);
+}
+
 static const Property fwsim_pf_properties[] = {
     DEFINE_PROP_UINT32("vfs", FwsimPf, vfs, 8),
     DEFINE_PROP_MACADDR("mac", FwsimPf, mac),
@@ -381,6 +395,7 @@ static const struct {
                     "boot" },
     { "init-pages", "4 KiB pages that the firmware asks of each function "
                     "before INIT_HCA" },
+    { "pages-held", "guest pages that the firmware holds now (read only)" },
     { "strict", "refuse a command with a reserved bit set (otherwise it is "
                 "only traced)" },
     { "migration", "offer live migration of VFs" },
@@ -416,6 +431,8 @@ static void fwsim_pf_class_init(ObjectClass *klass, void *data)
     pc->device_id = FWSIM_PF_DEVICE_ID;
     dc->desc = "Simulated ConnectX-7 with SR-IOV";
     device_class_set_props(dc, fwsim_pf_properties);
+    object_class_property_add(klass, "pages-held", "uint32",
+                              fwsim_pf_get_pages_held, NULL, NULL, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(fwsim_pf_property_help); i++) {
         object_class_property_set_description(klass,
                                               fwsim_pf_property_help[i].name,

@@ -67,6 +67,10 @@ static void general_is_enough_for_mlx5_core(void **state)
 	assert_int_equal(IFC_GET(cmd_hca_cap, cap, device_frequency_khz), 1000000);
 	assert_int_equal(IFC_GET(cmd_hca_cap, cap, eswitch_manager), 0);
 	assert_int_equal(IFC_GET(cmd_hca_cap, cap, eth_net_offloads), 0);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, port_type), MLX5_CAP_PORT_TYPE_IB);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, vport_group_manager), 1);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, ib_virt), 1);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, xrc), 0);
 	assert_int_equal(IFC_GET(cmd_hca_cap, cap, nic_flow_table), 0);
 	assert_int_equal(IFC_GET(cmd_hca_cap, cap, cmdif_checksum), 0);
 	assert_int_equal(query(h, 0, GENERAL, MAX, -1, cap), IFC_ST_OK);

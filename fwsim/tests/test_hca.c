@@ -192,18 +192,57 @@ static void init_segment_tells_the_version(void **state)
 	h_free(h);
 }
 
-static void software_reset_reads_back_disabled(void **state)
+static void set_nic(struct harness *h, unsigned int fn, unsigned int state)
 {
+	h_wr32(h, fn, IFC_ISEG_CMDQ_ADDR_L_SZ,
+	       (h_rd32(h, fn, IFC_ISEG_CMDQ_ADDR_L_SZ) & 0xfffff8ff) | state << 8);
+}
+
+static unsigned int nic(struct harness *h, unsigned int fn)
+{
+	return h_rd32(h, fn, IFC_ISEG_CMDQ_ADDR_L_SZ) >> 8 & 7;
+}
+
+static void driver_lets_go_by_register(void **state)
+{
+	static const unsigned int how[] = { FWSIM_NIC_SW_RESET, FWSIM_NIC_DISABLED };
 	struct harness *h = h_new(NULL);
+	unsigned int i;
 
 	(void)state;
-	h_boot(h, 0);
-	h_wr32(h, 0, IFC_ISEG_CMDQ_ADDR_L_SZ,
-	       (h_rd32(h, 0, IFC_ISEG_CMDQ_ADDR_L_SZ) & 0xfffff8ff) | 7 << 8);
-	assert_int_equal(h_rd32(h, 0, IFC_ISEG_CMDQ_ADDR_L_SZ) >> 8 & 7, 1);
-	assert_int_equal(h->fw->vhca[0]->hca, FWSIM_HCA_DISABLED);
-	h_wr32(h, 0, IFC_ISEG_CMDQ_ADDR_L_SZ, 0);
-	h_boot(h, 0);
+	for (i = 0; i < 2; i++) {
+		h_boot(h, 1);
+		set_nic(h, 0, how[i]);
+		assert_int_equal(nic(h, 0), FWSIM_NIC_DISABLED);
+		assert_int_equal(h->fw->vhca[0]->hca, FWSIM_HCA_DISABLED);
+		/* and takes the VFs along */
+		assert_int_equal(nic(h, 1), FWSIM_NIC_DISABLED);
+		assert_int_equal(h->fw->vhca[1]->hca, FWSIM_HCA_DISABLED);
+		assert_false(h->fw->vhca[1]->pf_enabled);
+		assert_int_equal(nic(h, 2), FWSIM_NIC_FULL);
+		set_nic(h, 0, FWSIM_NIC_FULL);
+	}
+	h_boot(h, 1);
+	h_free(h);
+}
+
+static void suspended_vhca_is_let_go_after_resume(void **state)
+{
+	struct harness *h = h_new(NULL);
+	struct fwsim_vhca *v;
+
+	(void)state;
+	h_boot(h, 1);
+	v = h->fw->vhca[1];
+	v->mig = FWSIM_MIG_STOPPED;
+	set_nic(h, 1, FWSIM_NIC_DISABLED);
+	assert_int_equal(v->hca, FWSIM_HCA_INIT);
+	assert_int_equal(v->mig, FWSIM_MIG_STOPPED);
+	assert_int_not_equal(nic(h, 1), FWSIM_NIC_DISABLED);
+	v->mig = FWSIM_MIG_RUNNING;
+	fwsim_vhca_rescan(v);
+	assert_int_equal(v->hca, FWSIM_HCA_DISABLED);
+	assert_int_equal(nic(h, 1), FWSIM_NIC_DISABLED);
 	h_free(h);
 }
 
@@ -262,7 +301,8 @@ int main(void)
 		cmocka_unit_test(flr_forgets),
 		cmocka_unit_test(flr_of_the_pf_takes_its_vfs),
 		cmocka_unit_test(init_segment_tells_the_version),
-		cmocka_unit_test(software_reset_reads_back_disabled),
+		cmocka_unit_test(driver_lets_go_by_register),
+		cmocka_unit_test(suspended_vhca_is_let_go_after_resume),
 		cmocka_unit_test(bad_configurations_are_refused),
 		cmocka_unit_test(bus_master_off_holds_commands),
 	};
