@@ -420,7 +420,7 @@ static void held_at(enum point p, const char *what, const char *val, const char 
 		vfio_close(&a.dev);
 		if (fd >= 0)
 			close(fd);
-		alarm(50);
+		alarm(tap_bound(50000) / 1000);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 		st = sysfs_write(val, fmt, arg);

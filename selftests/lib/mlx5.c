@@ -890,7 +890,7 @@ bool mlx5_wait_event(struct mlx5_vf *vf, unsigned int i, unsigned int ms)
 	uint64_t start = 0;
 
 	while (wait_more(&start, ms)) {
-		if (!vfio_msix_wait(&vf->dev, 1, (int)ms))
+		if (!vfio_msix_wait(&vf->dev, 1, (int)tap_bound(ms)))
 			return false;
 		poll_eq(vf, 2);
 		if (vf->sw->cq[i].events != before)

@@ -62,6 +62,11 @@ _Noreturn void tap_bail(const char *fmt, ...) __attribute__((format(printf, 1, 2
 				 #a, a_, (unsigned long long)a_, #b, b_, (unsigned long long)b_);  \
 	} while (0)
 
+/*
+ * Bounds of a second and more, and the tests' own, are VFMIG_SLOW times as long: for a simulator or
+ * a machine that is that much slower than usual.
+ */
+unsigned int tap_bound(unsigned int ms);
 /* Milliseconds of the monotonic clock. */
 uint64_t now_ms(void);
 /* True every time until @ms have passed since *@start (0 at first); yields the CPU. */
