@@ -21,7 +21,7 @@ help:
 	@echo 'mlx5-vfmig: live migration of mlx5 VFs, and a simulated card to prove it on'
 	@echo
 	@echo '  verb           makes or does                                     cold     warm'
-	@echo '  make demo      migrate a VF of the simulated card, draw it      25 min     90 s'
+	@echo '  make demo      migrate a VF of the simulated card, draw it      25 min     20 s'
 	@echo '  make check     the tests                                        30 min   10 min'
 	@echo '  make check-core  host tests of the simulated firmware, no VM     3 min     60 s'
 	@echo '  make check-all   all tests: every kernel, every size            50 min   30 min'
