@@ -21,6 +21,7 @@
 #define FWSIM_CMDQ_LOG_STRIDE 6
 #define FWSIM_CMDQ_SLOTS (1u << FWSIM_CMDQ_LOG_SZ)
 #define FWSIM_FIRST_UAR 0x10	/* lower indices overlap the init segment */
+#define FWSIM_MAX_PAGES (1u << 16) /* most pages a function can give: 256 MiB */
 #define FWSIM_CMD_MAX_LEN (16u << 20) /* longest input the core takes */
 #define FWSIM_CMD_MAX_OUT (1u << 20)  /* and output */
 

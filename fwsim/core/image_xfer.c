@@ -12,8 +12,6 @@
 
 /* Longest time that a wait may still have to go: 2^48 ns, 78 hours. */
 #define WAIT_MAX (1ULL << 48)
-/* Most pages that a function can give, as in pages.c. */
-#define PAGES_MAX (1u << 18)
 /* Entries of the longest vport list, that of VLANs. A count has 16 bits on the wire. */
 #define LIST_MAX 4096u
 
@@ -436,9 +434,9 @@ static void xfer_pages(struct fwsim_xfer *x, struct fwsim_vhca *v)
 	if (x->mode != FWSIM_XFER_LOAD)
 		return;
 	v->pages_cap = v->pages_n;
-	if (v->pages_n > PAGES_MAX)
+	if (v->pages_n > FWSIM_MAX_PAGES)
 		fwsim_xfer_bad(x, IFC_ST_LIM_ERR, "%u pages, at most %u can be held", v->pages_n,
-			       PAGES_MAX);
+			       FWSIM_MAX_PAGES);
 	if (!x->bad)
 		check_pages(x, v);
 }

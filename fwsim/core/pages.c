@@ -5,8 +5,6 @@
  */
 #include "core.h"
 
-#define MAX_PAGES (1u << 16) /* per function: 256 MiB */
-
 enum pages_op { PAGES_CANT_GIVE = 0, PAGES_GIVE = 1, PAGES_TAKE = 2 };
 enum pages_query { PAGES_BOOT = 1, PAGES_INIT = 2, PAGES_REGULAR = 3 };
 
@@ -104,9 +102,9 @@ static enum ifc_status pages_give(struct fwsim_cmd *cmd, uint32_t n)
 	if (n > (cmd->in_len - IFC_SZ(manage_pages_in)) / 8)
 		return fwsim_refuse(cmd, IFC_ST_BAD_INPUT_LEN, PAGES_SYND_LEN,
 				    "%u pages do not fit into %u bytes of input", n, cmd->in_len);
-	if (n > MAX_PAGES - v->pages_n)
+	if (n > FWSIM_MAX_PAGES - v->pages_n)
 		return fwsim_refuse(cmd, IFC_ST_LIM_ERR, PAGES_SYND_LIMIT,
-				    "more than %u pages given", MAX_PAGES);
+				    "more than %u pages given", FWSIM_MAX_PAGES);
 	if (!n)
 		return IFC_ST_OK;
 	total = v->pages_n + n;
