@@ -32,6 +32,8 @@ static uint32_t iseg_read(const struct fwsim_vhca *v, uint64_t off)
 		       FWSIM_CMDQ_LOG_SZ << 4 | FWSIM_CMDQ_LOG_STRIDE;
 	case IFC_ISEG_HEALTH + 0x30: /* fw_ver; never all ones */
 		return c->fw_major << 24 | c->fw_minor << 16 | c->fw_sub;
+	case IFC_ISEG_HEALTH + 0x38: /* rfr_severity: bit 7 asks for a reset, the rest is how bad it is */
+		return v->health_rfr ? 0x82000000u : 0;
 	case IFC_ISEG_HEALTH + 0x3c: /* irisc_index, synd, ext_synd */
 		return (uint32_t)v->health_synd << 16;
 	case IFC_ISEG_TIMER_H:
@@ -83,6 +85,7 @@ void fwsim_bar_rescan(struct fwsim_vhca *v)
 	fwsim_trace_simple(v, FWSIM_TRACE_RESET, 0, 0, 0, "asked for by nic_interface");
 	fwsim_vhca_reset(v);
 	v->health_synd = 0;
+	v->health_rfr = false;
 	v->nic_interface = FWSIM_NIC_DISABLED;
 	for (i = 1; v->fn == 0 && i < fw->nfn; i++)
 		if (fw->vhca[i]->pf_enabled)

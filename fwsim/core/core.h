@@ -240,6 +240,7 @@ struct fwsim_vhca {
 	uint64_t cmdq_addr;
 	uint8_t nic_interface;	/* FWSIM_NIC_* */
 	uint8_t health_synd;
+	bool health_rfr; /* the syndrome asks for a reset of the firmware */
 	uint64_t timer_base;	/* added to the virtual clock; moves with an image, never backward */
 
 	/* command interface: cmdif.c */

@@ -149,6 +149,14 @@ void fwsim_timer_expired(struct fwsim *fw);
 /* A tracked VF is to be started anew: QUERY says so (migration_state 4) until the next tracked SAVE. */
 void fwsim_migration_reinit(struct fwsim *fw, unsigned int fn);
 
+/*
+ * The control protocol (docs/control.rst): what tests and people ask of the simulator itself, behind the
+ * guest's back. Carries out one line; @out is called for every line of the answer, the last of which is "ok" or
+ * begins with "error". Returns whether it is "ok". Not to be called from a host operation.
+ */
+typedef void fwsim_out(void *arg, const char *line);
+bool fwsim_control(struct fwsim *fw, const char *line, fwsim_out *out, void *arg);
+
 /* Pages that the firmware holds from function @fn (given by MANAGE_PAGES, not taken back). */
 unsigned int fwsim_pages_held(const struct fwsim *fw, unsigned int fn);
 

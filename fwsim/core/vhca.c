@@ -99,6 +99,7 @@ void fwsim_vhca_flr(struct fwsim_vhca *v)
 	v->cmdq_addr = 0;
 	v->nic_interface = 0;
 	v->health_synd = 0;
+	v->health_rfr = false;
 	if (v->fn != 0)
 		return;
 	for (i = 1; i < fw->nfn; i++) {

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The control protocol: lines, words, refusals; the verbs that control.c has itself. */
+#include "harness.h"
+#include "control.h"
+
+struct answer {
+	unsigned int lines;
+	char last[FWSIM_CTL_LINE], all[16384];
+};
+
+static void take(void *arg, const char *line)
+{
+	struct answer *a = arg;
+
+	a->lines++;
+	snprintf(a->last, sizeof(a->last), "%s", line);
+	snprintf(a->all + strlen(a->all), sizeof(a->all) - strlen(a->all), "%s\n", line);
+}
+
+static bool say(struct harness *h, struct answer *a, const char *line)
+{
+	memset(a, 0, sizeof(*a));
+	return fwsim_control(h->fw, line, take, a);
+}
+
+static void lines(void **state)
+{
+	struct harness *h = h_new(NULL);
+	char longest[FWSIM_CTL_LINE + 2];
+	struct answer a;
+
+	(void)state;
+	assert_true(say(h, &a, ""));
+	assert_string_equal(a.all, "ok\n");
+	assert_true(say(h, &a, " # a remark "));
+	assert_true(say(h, &a, "\thelp\r\n"));
+	assert_true(a.lines > 2);
+	assert_non_null(strstr(a.all, "  health FN SYNDROME [rfr]: "));
+	assert_string_equal(a.last, "ok");
+	assert_false(say(h, &a, "frobnicate"));
+	assert_string_equal(a.all, "error: no verb 'frobnicate'; try help\n");
+	assert_false(say(h, &a, "1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3"));
+	assert_string_equal(a.all, "error: a line has 32 words at most\n");
+	memset(longest, ' ', sizeof(longest));
+	longest[FWSIM_CTL_LINE + 1] = 0;
+	assert_false(say(h, &a, longest));
+	longest[FWSIM_CTL_LINE] = 0;
+	assert_true(say(h, &a, longest));
+	h_free(h);
+}
+
+static void health_refused(void **state)
+{
+	static const char *const bad[] = {
+		"health",	   "health pf",		"health vf8 1",	  "health vf 1",
+		"health vf+1 1",   "health vf1x 1",	"health host 1",  "health pf 256",
+		"health pf -1",	   "health pf one",	"health pf 1 now", "health pf 1 rfr rfr",
+		"health vf0001 1", "health vf-1 1",
+	};
+	struct harness *h = h_new(NULL);
+	struct answer a;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_false(say(h, &a, bad[i]));
+		assert_int_equal(a.lines, 1);
+		assert_ptr_equal(strstr(a.last, "error: "), a.last);
+	}
+	for (unsigned int fn = 0; fn < 3; fn++)
+		assert_int_equal(h_rd32(h, fn, IFC_ISEG_HEALTH + 0x3c), 0);
+	h_free(h);
+}
+
+/* What the driver reads, until it has reset the firmware (nic_interface 7). */
+static void health_shows_until_reset(void **state)
+{
+	struct harness *h = h_new(NULL);
+	struct answer a;
+
+	(void)state;
+	h_boot(h, 1);
+	assert_true(say(h, &a, "health pf 0x1 rfr"));
+	assert_int_equal(h_rd32(h, 0, IFC_ISEG_HEALTH + 0x3c), 0x10000);
+	assert_int_equal(h_rd32(h, 0, IFC_ISEG_HEALTH + 0x38) >> 31, 1);
+	assert_int_equal(h_rd32(h, 1, IFC_ISEG_HEALTH + 0x3c), 0);
+	assert_true(say(h, &a, "health vf0 7"));
+	assert_int_equal(h_rd32(h, 1, IFC_ISEG_HEALTH + 0x3c), 0x70000);
+	assert_int_equal(h_rd32(h, 1, IFC_ISEG_HEALTH + 0x38), 0);
+	assert_true(say(h, &a, "health vf0 0 rfr"));
+	assert_int_equal(h_rd32(h, 1, IFC_ISEG_HEALTH + 0x38), 0);
+	h_wr32(h, 0, IFC_ISEG_CMDQ_ADDR_L_SZ, FWSIM_NIC_SW_RESET << 8);
+	assert_int_equal(h_rd32(h, 0, IFC_ISEG_HEALTH + 0x3c), 0);
+	assert_int_equal(h_rd32(h, 0, IFC_ISEG_HEALTH + 0x38), 0);
+	h_free(h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines),
+		cmocka_unit_test(health_refused),
+		cmocka_unit_test(health_shows_until_reset),
+	};
+
+	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
+}
