@@ -567,9 +567,32 @@ static void doorbell_after_responder_resume_supersedes_latched(void **state)
 	d_eqe(&r->d, &r->d.async);
 	h_db_eq(r->h, 1, r->d.uar, r->d.async.eqn, r->d.async.ci, false);
 	set_mig(r, FWSIM_MIG_RUNNING);
+	assert_false(eq->db_latched);
 	assert_int_equal(eq->ci, 2);
 	assert_true(eq->armed);
 	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 1);
+}
+
+static void cq_doorbell_after_responder_resume_supersedes_latched(void **state)
+{
+	struct rig *r = *state;
+	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
+
+	post_cqe(r, IFC_CQE_REQ, false);
+	set_mig(r, FWSIM_MIG_STOPPED);
+	d_cq_arm(&r->cq, false); /* would be met at once, by the entry that is there */
+	assert_true(cq->db_latched);
+	set_mig(r, FWSIM_MIG_INITIATOR_STOPPED);
+	d_cqe(&r->cq);
+	d_cq_arm(&r->cq, true);
+	assert_false(cq->db_latched);
+	assert_int_equal(cq->db_word, 0);
+	set_mig(r, FWSIM_MIG_RUNNING);
+	assert_int_equal(cq->ci, 1);
+	assert_int_equal(cq->arm, FWSIM_ARM_SOLICITED);
+	assert_int_equal(comp_events(r), 0);
+	post_cqe(r, IFC_CQE_RESP_SEND, true);
+	assert_int_equal(comp_events(r), 1);
 }
 
 /* The port may go down and up while a VHCA is stopped; it is told how things are when it runs again. */
@@ -662,6 +685,7 @@ int main(void)
 		TEST(resume_signals_every_eq_with_entries),
 		TEST(latched_consumer_index_counts_before_the_signal),
 		TEST(doorbell_after_responder_resume_supersedes_latched),
+		TEST(cq_doorbell_after_responder_resume_supersedes_latched),
 		TEST(port_change_is_kept_over_a_stop),
 		TEST(bus_master_off_holds_interrupts),
 		TEST(rings_in_the_own_bar_do_no_harm),
