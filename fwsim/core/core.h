@@ -194,6 +194,7 @@ enum fwsim_mig_state {
 
 /* Vport context: what QUERY/MODIFY_NIC_VPORT_CONTEXT handle. */
 #define FWSIM_VPORT_LISTS 3 /* uc, mc, vlan */
+extern const uint32_t fwsim_vport_list_max[FWSIM_VPORT_LISTS]; /* entries of each */
 struct fwsim_vport {
 	IFC_BUF(nic_vport_context, ctx); /* without the list; permanent_address included */
 	uint8_t *list[FWSIM_VPORT_LISTS]; /* 8 bytes an entry */

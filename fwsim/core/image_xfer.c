@@ -12,8 +12,6 @@
 
 /* Longest time that a wait may still have to go: 2^48 ns, 78 hours. */
 #define WAIT_MAX (1ULL << 48)
-/* Entries of the longest vport list, that of VLANs. A count has 16 bits on the wire. */
-#define LIST_MAX 4096u
 
 void fwsim_xfer_bad(struct fwsim_xfer *x, enum ifc_status status, const char *fmt, ...)
 {
@@ -448,8 +446,9 @@ static void xfer_vport(struct fwsim_xfer *x, struct fwsim_vhca *v)
 	xfer_raw(x, vp->ctx, sizeof(vp->ctx));
 	for (unsigned int i = 0; i < FWSIM_VPORT_LISTS; i++) {
 		vp->list_n[i] = xfer_count(x, vp->list_n[i], 8, "list entries");
-		if (x->mode == FWSIM_XFER_LOAD && vp->list_n[i] > LIST_MAX)
-			fwsim_xfer_bad(x, IFC_ST_LIM_ERR, "%u list entries", vp->list_n[i]);
+		if (x->mode == FWSIM_XFER_LOAD && vp->list_n[i] > fwsim_vport_list_max[i])
+			fwsim_xfer_bad(x, IFC_ST_LIM_ERR, "%u list entries, at most %u",
+				       vp->list_n[i], fwsim_vport_list_max[i]);
 		if (x->mode == FWSIM_XFER_LOAD)
 			vp->list[i] = xfer_alloc(x, vp->list_n[i], 8);
 		if (vp->list[i])

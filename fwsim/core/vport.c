@@ -7,9 +7,6 @@
 
 #define VPORT_MTU 1500
 #define PKEY_DEFAULT 0xffff
-#define MAX_UC 128 /* the log_max_current_*_list and log_max_vlan_list of the capabilities */
-#define MAX_MC 1024
-#define MAX_VLAN 4096
 
 /* IBTA port states, and field_select of the HCA vport context (device.h of the kernel). */
 #define IB_PORT_DOWN 1
@@ -33,7 +30,8 @@ enum vport_synd {
 /* The six bytes of a MAC address follow two of padding. */
 #define MAC(v) (CTX(v, permanent_address) + 2)
 
-static const uint32_t list_max[FWSIM_VPORT_LISTS] = { MAX_UC, MAX_MC, MAX_VLAN };
+/* The log_max_current_*_list and log_max_vlan_list of the capabilities. */
+const uint32_t fwsim_vport_list_max[FWSIM_VPORT_LISTS] = { 128, 1024, 4096 };
 
 /* EUI-64 of a MAC address. */
 static uint64_t guid_of(const uint8_t mac[6])
@@ -208,9 +206,9 @@ static enum ifc_status set_list(struct fwsim_cmd *cmd, struct fwsim_vhca *v, con
 	if (type >= FWSIM_VPORT_LISTS)
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_VALUE, "no list of type %u",
 				    type);
-	if (n > list_max[type])
+	if (n > fwsim_vport_list_max[type])
 		return fwsim_refuse(cmd, IFC_ST_LIM_ERR, VPORT_SYND_VALUE,
-				    "a list of %u entries, at most %u", n, list_max[type]);
+				    "a list of %u entries, at most %u", n, fwsim_vport_list_max[type]);
 	if (n > room)
 		return fwsim_refuse(cmd, IFC_ST_BAD_INPUT_LEN, VPORT_SYND_LEN,
 				    "%u list entries do not fit into %u bytes of input", n,

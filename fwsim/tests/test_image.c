@@ -817,6 +817,70 @@ static void every_field_out_of_range_is_refused(void **state)
 }
 
 /*
+ * A list of a section, whose count is at @off and whose entries follow, is made @n entries long. New entries
+ * are pages from 4 GiB on.
+ */
+static void set_list_len(struct image *im, unsigned int id, size_t off, uint32_t n)
+{
+	size_t len, at, tail, grown;
+	uint8_t *s = section(im, id, &len), *hdr = s - FWSIM_IMAGE_SECTION_HDR;
+	uint32_t old = ifc_ld32(s + off);
+
+	assert_true(n >= old);
+	grown = 8 * (size_t)(n - old);
+	at = (size_t)(s - im->buf) + off + 4 + 8 * (size_t)old;
+	tail = im->len - at;
+	ifc_st64(hdr + FWSIM_IMAGE_OFF_SEC_LEN, len + grown);
+	ifc_st32(s + off, n);
+	im->len += grown;
+	im->buf = realloc(im->buf, im->len);
+	assert_non_null(im->buf);
+	memmove(im->buf + at + grown, im->buf + at, tail);
+	for (uint32_t i = 0; i < n - old; i++)
+		ifc_st64(im->buf + at + 8 * (size_t)i, (1ULL << 32) + i * (uint64_t)FWSIM_PAGE);
+	ifc_st64(im->buf + FWSIM_IMAGE_OFF_LEN, im->len);
+	fix_crc(im->buf, im->len);
+}
+
+static const struct {
+	const char *name;
+	unsigned int section;
+	size_t off;
+	uint32_t max;
+	const char *reason;
+} lists[] = {
+	/* the lists of the vport in the image of load_with_work() have 2, 0 and 0 entries */
+	{ "pages", FWSIM_IMAGE_SEC_PAGES, 0, 0x10000, "at most 65536" },
+	{ "unicast addresses", FWSIM_IMAGE_SEC_VPORT, 0x100, 128, "at most 128" },
+	{ "multicast addresses", FWSIM_IMAGE_SEC_VPORT, 0x114, 1024, "at most 1024" },
+	{ "VLANs", FWSIM_IMAGE_SEC_VPORT, 0x118, 4096, "at most 4096" },
+};
+
+static void lists_are_taken_up_to_their_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(FWSIM_MAX_PAGES, 0x10000);
+	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct image a, b;
+		struct pair p = loaded_pair(&a);
+		char why[128];
+
+		set_list_len(&a, lists[i].section, lists[i].off, lists[i].max);
+		if (load(p.dst, a.buf, a.len, why) != IFC_ST_OK)
+			fail_msg("%s: %s", lists[i].name, why);
+		b = save(p.dst);
+		assert_int_equal(a.len, b.len);
+		assert_memory_equal(a.buf, b.buf, a.len);
+		set_list_len(&a, lists[i].section, lists[i].off, lists[i].max + 1);
+		expect_refused(&p, a.buf, a.len, lists[i].name, lists[i].reason);
+		assert_int_equal(load(p.dst, a.buf, a.len, why), IFC_ST_LIM_ERR);
+		free(a.buf);
+		free(b.buf);
+		h_free(p.h);
+	}
+}
+
+/*
  * Any word replaced by any of some values, with a good checksum: refused with nothing changed, or
  * taken as it is, so that the target's own image is the very same. Nothing in between. Where one word
  * is like the next (contexts of capabilities, GIDs) one in 32 will do.
@@ -931,6 +995,7 @@ int main(void)
 		cmocka_unit_test(card_with_other_capabilities_refuses),
 		cmocka_unit_test(sections_out_of_order_are_refused),
 		cmocka_unit_test(every_field_out_of_range_is_refused),
+		cmocka_unit_test(lists_are_taken_up_to_their_limit),
 		cmocka_unit_test(no_word_is_taken_for_another),
 		cmocka_unit_test(accepted_images_run),
 	};
