@@ -270,8 +270,8 @@ void fwsim_bar_write(struct fwsim *fw, unsigned int fn, uint64_t off, const void
 	if (!v || !len || len > sizeof(w->data))
 		return;
 	if (fw->bar_n == FWSIM_BAR_WRITES) {
-		fwsim_trace_ignored(v, "write to BAR offset 0x%llx: too many are waiting",
-				    (unsigned long long)off);
+		fwsim_trace_note(v, "write to BAR offset 0x%llx: too many are waiting",
+				 (unsigned long long)off);
 		return;
 	}
 	w = &fw->bar[(fw->bar_head + fw->bar_n++) % FWSIM_BAR_WRITES];

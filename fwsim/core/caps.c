@@ -232,8 +232,8 @@ enum ifc_status fwsim_cmd_query_hca_cap(struct fwsim_cmd *cmd)
 		return st;
 	if (!fwsim_cap_get(v, cmd->op_mod >> 1, cmd->op_mod & 1,
 			   IFC_PTR(query_hca_cap_out, cmd->out, capability)))
-		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CAP_SYND_TYPE,
-				    "capabilities of type 0x%x are not offered", cmd->op_mod >> 1);
+		return fwsim_decline(cmd, IFC_ST_BAD_PARAM, CAP_SYND_TYPE,
+				     "capabilities of type 0x%x are not offered", cmd->op_mod >> 1);
 	return IFC_ST_OK;
 }
 

@@ -277,6 +277,7 @@ static void complete(struct fwsim_cmd *cmd)
 		fwsim_trace_ignored(v, "the answer of slot %u (%s) cannot be written", slot,
 				    cmd->op ? cmd->op->name : "?");
 	} else {
+		fwsim_record_done(cmd);
 		fwsim_trace_cmd(cmd);
 		if (cmd->by_event)
 			fwsim_event_cmd(v, 1u << slot);
@@ -294,6 +295,7 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 {
 	uint8_t e[IFC_CMDQ_ENTRY_SIZE];
 	struct fwsim_cmd *cmd;
+	bool delivered;
 	uint64_t at = v->cmdq_addr + slot * IFC_CMDQ_ENTRY_SIZE;
 
 	if (fwsim_dma_read(v, at, e, sizeof(e))) {
@@ -306,7 +308,7 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 	}
 	cmd = calloc(1, sizeof(*cmd));
 	if (!cmd) {
-		fwsim_trace_ignored(v, "doorbell of slot %u: no memory", slot);
+		fwsim_trace_note(v, "doorbell of slot %u: no memory", slot);
 		return;
 	}
 	cmd->fw = v->fw;
@@ -318,8 +320,12 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 	cmd->csum = (uint8_t)fwsim_cap_cmdif_checksum(v);
 	cmd->timer = (struct fwsim_timer){ .deadline = UINT64_MAX, .fn = complete_late, .arg = cmd };
 	v->cmd_busy |= 1u << slot;
-	if (read_command(cmd, e))
+	delivered = read_command(cmd, e);
+	fwsim_record_cmd(cmd);
+	if (delivered)
 		fwsim_dispatch(cmd);
+	else
+		fwsim_violation_cmd(cmd);
 	free(cmd->in);
 	cmd->in = NULL;
 	cmd->delay_ns += v->fw->cfg.cmd_latency_ns;

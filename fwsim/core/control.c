@@ -102,6 +102,13 @@ static const struct {
 	  "health syndrome that the init segment of FN shows from now on, 0 = none; with rfr it asks the "
 	  "driver for a reset of the firmware, which ends it",
 	  2, verb_health },
+	{ "oracle", "writes|violations|hash …",
+	  "what the simulator knows and a card would not tell: writes start FN [LOG_PAGE]; writes list FN "
+	  "[IOVA [LENGTH]]; writes count|stop FN; violations [count|clear]; hash FN",
+	  1, fwsim_verb_oracle },
+	{ "record", "on [CLASS,…]|off|stat|flush",
+	  "record what happens; CLASS is cmd, event, state, error (these by default), cqe, doorbell",
+	  1, fwsim_verb_record },
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

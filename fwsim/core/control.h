@@ -41,4 +41,7 @@ const char *fwsim_ctl_value(const char *word, const char *name);
 /* Name of a function as fwsim_ctl_fn() takes it. */
 const char *fwsim_ctl_fn_name(const struct fwsim_vhca *v, char buf[8]);
 
+/* Verbs of other files. */
+fwsim_verb fwsim_verb_oracle, fwsim_verb_record;
+
 #endif

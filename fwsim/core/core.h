@@ -28,6 +28,9 @@
 struct fwsim_vhca;
 struct fwsim_cmd;
 struct fwsim_page_track;
+struct fwsim_writes;
+struct fwsim_violations;
+struct fwsim_recorder;
 
 /* ---- objects: table.c, obj.c -------------------------------------------------------------- */
 
@@ -265,6 +268,7 @@ struct fwsim_vhca {
 	uint32_t pas_used; /* addresses in the page lists of all objects */
 	uint32_t cmd_eqn, pages_eqn; /* EQs whose mask has the CMD / PAGE_REQUEST bit; 0 = none (ids start at 1) */
 	struct fwsim_page_track *tracks; /* trackers of what it writes: page_track.c */
+	struct fwsim_writes *writes;	 /* what it has written, if asked for: oracle.c */
 	struct fwsim_vport vport;
 	uint8_t gid[FWSIM_GIDS][IFC_SZ(roce_addr_layout)];
 };
@@ -307,6 +311,9 @@ struct fwsim {
 	/* the port: reg.c */
 	uint16_t port_mtu;
 	bool port_down;		/* PAOS admin_status of the PF */
+	struct fwsim_violations *violations; /* the last ones, NULL: none: oracle.c */
+	uint64_t violations_n;		     /* and how many there were */
+	struct fwsim_recorder *recorder;     /* NULL: nothing is recorded: record.c */
 };
 
 /* Do all latched work within a bounded budget; what is left goes on from a timer. Never nests. */
@@ -352,6 +359,7 @@ struct fwsim_cmd {
 	uint32_t out_boxes;
 	uint8_t csum;		/* checksum level that was in force when it was read */
 	bool ready;		/* done, but its answer must wait: the VHCA may do no DMA */
+	bool declined;		/* refused by fwsim_decline() */
 	enum ifc_delivery delivery;
 	enum ifc_status status;
 	uint32_t syndrome;
@@ -390,6 +398,9 @@ void fwsim_dispatch(struct fwsim_cmd *cmd);
 /* Record why a command is refused, and return @status: return fwsim_refuse(cmd, BAD_RES, ...). */
 enum ifc_status fwsim_refuse(struct fwsim_cmd *cmd, enum ifc_status status, uint32_t syndrome,
 			     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* The same of what a correct driver may ask for: it cannot know, or asks to know. No violation. */
+enum ifc_status fwsim_decline(struct fwsim_cmd *cmd, enum ifc_status status, uint32_t syndrome,
+			      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Slots were rung: latch; cmdif_run executes what is pending if the VHCA may initiate. */
 void fwsim_cmdif_doorbell(struct fwsim_vhca *v, uint32_t slots);
 void fwsim_cmdif_run(struct fwsim_vhca *v);
@@ -631,9 +642,36 @@ void fwsim_page_track_mark(struct fwsim_vhca *v, uint64_t addr, size_t len);
 bool fwsim_page_track_run(struct fwsim *fw);
 void fwsim_page_track_drop(struct fwsim_vhca *v); /* those that @v has made */
 
+/* ---- oracle.c ------------------------------------------------------------------------------ */
+
+/* The driver of @v has done what no correct one does; @source is a command's name, "access" or "dma". */
+void fwsim_violation(struct fwsim_vhca *v, const char *source, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* @cmd has been refused, or cannot be delivered: a violation if the reason is the driver's fault. */
+void fwsim_violation_cmd(struct fwsim_cmd *cmd);
+void fwsim_violation_dma(struct fwsim_vhca *v, uint64_t addr, size_t len, bool write, const char *why);
+void fwsim_oracle_fini(struct fwsim *fw);
+/* @len > 0 bytes at @addr have been written by DMA of @v, or perhaps some of them. v->writes is set. */
+void fwsim_writes_note(struct fwsim_vhca *v, uint64_t addr, size_t len);
+void fwsim_writes_free(struct fwsim_writes *w);
+
+/* ---- record.c ------------------------------------------------------------------------------ */
+
+/* Each does nothing while its class is not recorded. */
+void fwsim_record_cmd(struct fwsim_cmd *cmd);  /* has been read; is about to be executed */
+void fwsim_record_done(struct fwsim_cmd *cmd); /* its answer has been written */
+void fwsim_record_event(struct fwsim_vhca *v, uint32_t eqn, const uint8_t eqe[64]);
+void fwsim_record_cqe(struct fwsim_vhca *v, uint32_t cqn, const uint8_t cqe[64]);
+void fwsim_record_trace(struct fwsim_vhca *v, const struct fwsim_trace *t);
+void fwsim_record_fini(struct fwsim *fw);
+
 /* ---- trace.c ------------------------------------------------------------------------------- */
 
+/* What the driver did has no effect, or not the one it may hope for: no correct driver does it. */
 void fwsim_trace_ignored(struct fwsim_vhca *v, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The same line of what is nobody's fault. */
+void fwsim_trace_note(struct fwsim_vhca *v, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void fwsim_trace_simple(struct fwsim_vhca *v, enum fwsim_trace_kind kind, uint64_t a, uint64_t b,
 			uint64_t c, const char *text);

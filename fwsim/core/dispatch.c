@@ -144,6 +144,19 @@ enum ifc_status fwsim_refuse(struct fwsim_cmd *cmd, enum ifc_status status, uint
 	return status;
 }
 
+enum ifc_status fwsim_decline(struct fwsim_cmd *cmd, enum ifc_status status, uint32_t syndrome,
+			      const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(cmd->why, sizeof(cmd->why), fmt, ap);
+	va_end(ap);
+	cmd->syndrome = syndrome;
+	cmd->declined = true;
+	return status;
+}
+
 /* First reserved bit that is set: its byte offset in @off. */
 static bool reserved_set(const struct fwsim_cmd *cmd, unsigned int *off, uint32_t *bits)
 {
@@ -219,6 +232,7 @@ void fwsim_dispatch(struct fwsim_cmd *cmd)
 		st = cmd->op->fn(cmd);
 	cmd->status = st;
 	if (st != IFC_ST_OK) {
+		fwsim_violation_cmd(cmd);
 		memset(cmd->out, 0, cmd->out_len);
 		ifc_st32(cmd->out + 4, cmd->syndrome);
 	}

@@ -20,6 +20,7 @@ static int dma_refused(struct fwsim_vhca *v, uint64_t addr, size_t len, bool wri
 		why = "the address wraps";
 	if (!why)
 		return 0;
+	fwsim_violation_dma(v, addr, len, write, why);
 	fwsim_trace_simple(v, FWSIM_TRACE_DMA_ERROR, addr, len, write, why);
 	return -1;
 }
@@ -33,6 +34,7 @@ int fwsim_dma_read(struct fwsim_vhca *v, uint64_t addr, void *buf, size_t len)
 	if (dma_refused(v, addr, len, false))
 		return -1;
 	if (fw->ops->dma_read(fw->host, v->fn, addr, buf, len)) {
+		fwsim_violation_dma(v, addr, len, false, "the bus refused");
 		fwsim_trace_simple(v, FWSIM_TRACE_DMA_ERROR, addr, len, 0, "the bus refused");
 		return -1;
 	}
@@ -52,7 +54,10 @@ int fwsim_dma_write(struct fwsim_vhca *v, uint64_t addr, const void *buf, size_t
 	/* after the write, or a report between the two clears the mark; and also if it failed part-way */
 	if (v->tracks)
 		fwsim_page_track_mark(v, addr, len);
+	if (v->writes)
+		fwsim_writes_note(v, addr, len);
 	if (err) {
+		fwsim_violation_dma(v, addr, len, true, "the bus refused");
 		fwsim_trace_simple(v, FWSIM_TRACE_DMA_ERROR, addr, len, 1, "the bus refused");
 		return -1;
 	}

@@ -106,6 +106,7 @@ static void eq_append(struct fwsim_vhca *v, struct fwsim_eq *eq, uint8_t type, u
 		return;
 	}
 	eq->pi = (eq->pi + 1) & M24;
+	fwsim_record_event(v, eq->obj.id, eqe);
 	fwsim_trace_simple(v, FWSIM_TRACE_EVENT, type, sub_type, eq->obj.id, "");
 	if (eq->armed && !quiet)
 		eq_interrupt(v, eq);
@@ -181,7 +182,7 @@ void fwsim_event_post(struct fwsim_vhca *v, uint8_t type, uint8_t sub_type, cons
 		if (type == IFC_EVENT_PORT_CHANGE)
 			eq->port_latched = true;
 		else
-			fwsim_trace_ignored(v, "event 0x%02x is lost: the VHCA may do no DMA", type);
+			fwsim_trace_note(v, "event 0x%02x is lost: the VHCA may do no DMA", type);
 		return;
 	}
 	eq_append(v, eq, type, sub_type, data, false);
@@ -339,6 +340,7 @@ bool fwsim_cq_post(struct fwsim_vhca *v, uint32_t cqn, uint8_t cqe[64], bool sol
 		cq_fail(v, cq, CQ_ERR_ACCESS);
 		return false;
 	}
+	fwsim_record_cqe(v, cq->obj.id, cqe);
 	cq->pi = (cq->pi + 1) & M24;
 	if (solicited || cqe[63] >> 4 == IFC_CQE_REQ_ERR || cqe[63] >> 4 == IFC_CQE_RESP_ERR)
 		cq->last_solicited = cq->pi;

@@ -444,6 +444,8 @@ void fwsim_destroy(struct fwsim *fw)
 	for (i = 0; i < fw->nfn; i++)
 		fwsim_vhca_free(fw->vhca[i]);
 	fwsim_table_fini(&fw->track);
+	fwsim_oracle_fini(fw);
+	fwsim_record_fini(fw);
 	free(fw);
 }
 

@@ -95,7 +95,7 @@ struct fwsim_trace {
 /*
  * What the host of the core provides. @host is the pointer given to fwsim_create(). DMA names the
  * requester function, and must apply that function's bus-master bit and IOMMU. All are required
- * except dma_map/dma_unmap and trace, which may be NULL.
+ * except dma_map/dma_unmap, trace and record, which may be NULL.
  */
 struct fwsim_host_ops {
 	/* Copy @len bytes from/to bus address @addr. Return 0, or -1 if the bus refused any of it. */
@@ -114,6 +114,11 @@ struct fwsim_host_ops {
 	/* Call fwsim_timer_expired() at or after @deadline_ns; UINT64_MAX = cancel. Replaces the last. */
 	void (*timer_set)(void *host, uint64_t deadline_ns);
 	void (*trace)(void *host, const struct fwsim_trace *t);
+	/*
+	 * Keep a line of the record (docs/recording.rst), @len bytes without a line end; NULL, 0: write what is
+	 * still in a buffer to where it belongs. Return 0, or -1 if that is not possible: the record ends.
+	 */
+	int (*record)(void *host, const char *line, size_t len);
 };
 
 /*

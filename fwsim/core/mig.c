@@ -188,9 +188,9 @@ static enum ifc_status mig_move_cmd(struct fwsim_cmd *cmd, enum mig_event ev)
 	st = mig_target(cmd, &v);
 	if (st == IFC_ST_OK && ev == MIG_RESUME_RESPONDER && v->loaded &&
 	    fwsim_bulk_pending(&v->bulk))
-		return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, MIG_SYND_STATE,
-				    "RESUME with 0x%llx blocks of bulk state not loaded",
-				    (unsigned long long)fwsim_bulk_pending(&v->bulk));
+		return fwsim_decline(cmd, IFC_ST_BAD_RES_STATE, MIG_SYND_STATE,
+				     "RESUME with 0x%llx blocks of bulk state not loaded",
+				     (unsigned long long)fwsim_bulk_pending(&v->bulk));
 	if (st == IFC_ST_OK)
 		st = mig_step(cmd, v, ev, &answer);
 	if (st == IFC_ST_OK && answer == GO_RUNNING)
@@ -431,6 +431,11 @@ static enum ifc_status mig_save(struct fwsim_cmd *cmd, struct fwsim_vhca *v, boo
 	room = b.size > size + FWSIM_BULK_HDR ? (b.size - size - FWSIM_BULK_HDR) / FWSIM_PAGE : 0;
 	blocks = pending < room ? pending : room;
 	left = pending - blocks;
+	/* what runs on may have grown since the QUERY */
+	if (b.size < size && track)
+		return fwsim_decline(cmd, IFC_ST_BAD_PARAM, MIG_SYND_SIZE,
+				     "a buffer of %u bytes is too small for an image of %zu", b.size,
+				     size);
 	if (b.size < size || (left && !track && (!cmd->fw->cfg.chunks || (go_on && !blocks))))
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MIG_SYND_SIZE,
 				    "a buffer of %u bytes is too small for an image of %llu", b.size,
@@ -516,9 +521,9 @@ static enum ifc_status mig_load_vhca(struct fwsim_cmd *cmd, struct fwsim_vhca *v
 	char why[100];
 
 	if (len < FWSIM_IMAGE_HDR || len > FWSIM_IMAGE_MAX)
-		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MIG_SYND_SIZE,
-				    "an image of %u bytes: not within %u..%u", len,
-				    FWSIM_IMAGE_HDR, FWSIM_IMAGE_MAX);
+		return fwsim_decline(cmd, IFC_ST_BAD_PARAM, MIG_SYND_SIZE,
+				     "an image of %u bytes: not within %u..%u", len,
+				     FWSIM_IMAGE_HDR, FWSIM_IMAGE_MAX);
 	if (v->loaded && cmd->fw->cfg.no_multi_load)
 		return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, MIG_SYND_CAP,
 				    "a second image is not offered (migration_multi_load)");
@@ -530,7 +535,7 @@ static enum ifc_status mig_load_vhca(struct fwsim_cmd *cmd, struct fwsim_vhca *v
 	if (st == IFC_ST_OK) {
 		st = fwsim_image_load(v, image, len, why, sizeof(why));
 		if (st != IFC_ST_OK)
-			fwsim_refuse(cmd, st, MIG_SYND_IMAGE, "image: %s", why);
+			fwsim_decline(cmd, st, MIG_SYND_IMAGE, "image: %s", why);
 	}
 	free(image);
 	return st;
@@ -549,7 +554,7 @@ static enum ifc_status mig_load_bulk(struct fwsim_cmd *cmd, struct fwsim_bulk *b
 		return st;
 	if (fault != FWSIM_MKEY_OK)
 		return mig_buf_fault(cmd, at->b, fault);
-	return fwsim_refuse(cmd, st, MIG_SYND_IMAGE, "%s", why);
+	return fwsim_decline(cmd, st, MIG_SYND_IMAGE, "%s", why);
 }
 
 /*
@@ -570,8 +575,8 @@ static enum ifc_status mig_load(struct fwsim_cmd *cmd, struct fwsim_vhca *v, con
 			return st;
 		if (fwsim_bulk_is(hdr)) {
 			if (!v->loaded)
-				return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, MIG_SYND_STATE,
-						    "bulk state without an image before it");
+				return fwsim_decline(cmd, IFC_ST_BAD_RES_STATE, MIG_SYND_STATE,
+						     "bulk state without an image before it");
 			return mig_load_bulk(cmd, &v->bulk, &front);
 		}
 		if (ifc_ld64(hdr + FWSIM_IMAGE_OFF_MAGIC) == FWSIM_IMAGE_MAGIC &&

@@ -578,10 +578,12 @@ enum ifc_status fwsim_cmd_modify_general_object(struct fwsim_cmd *cmd)
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, TRACK_SYND_RANGE,
 				    "0x%llx bytes at 0x%llx are no window",
 				    (unsigned long long)len, (unsigned long long)start);
-	if (t->state != TRACKING)
+	if (t->state == REPORTING)
 		return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, TRACK_SYND_STATE,
-				    "page tracker 0x%x %s", t->obj.id,
-				    t->state == REPORTING ? "is reporting" : "has had an error");
+				    "page tracker 0x%x is reporting", t->obj.id);
+	if (t->state != TRACKING) /* the event that says so may be under way */
+		return fwsim_decline(cmd, IFC_ST_BAD_RES_STATE, TRACK_SYND_STATE,
+				     "page tracker 0x%x has had an error", t->obj.id);
 	t->first = start;
 	t->last = start + (len - 1);
 	t->cursor = start >> t->log_page;

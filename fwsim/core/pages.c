@@ -172,7 +172,7 @@ enum ifc_status fwsim_cmd_manage_pages(struct fwsim_cmd *cmd)
 		return st;
 	switch (cmd->op_mod) {
 	case PAGES_CANT_GIVE:
-		fwsim_trace_ignored(cmd->vhca, "the driver cannot give pages");
+		fwsim_trace_note(cmd->vhca, "the driver cannot give pages");
 		return IFC_ST_OK;
 	case PAGES_GIVE:
 		return pages_give(cmd, n);

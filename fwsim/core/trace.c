@@ -12,6 +12,7 @@ static struct fwsim_trace trace_line(const struct fwsim_vhca *v, enum fwsim_trac
 
 static void trace_out(struct fwsim_vhca *v, const struct fwsim_trace *t)
 {
+	fwsim_record_trace(v, t);
 	if (v->fw->ops->trace)
 		v->fw->ops->trace(v->fw->host, t);
 }
@@ -32,8 +33,18 @@ void fwsim_trace_ignored(struct fwsim_vhca *v, const char *fmt, ...)
 	char text[160];
 	va_list ap;
 
-	if (!v->fw->ops->trace)
-		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fwsim_violation(v, "access", "%s", text);
+	fwsim_trace_simple(v, FWSIM_TRACE_IGNORED, 0, 0, 0, text);
+}
+
+void fwsim_trace_note(struct fwsim_vhca *v, const char *fmt, ...)
+{
+	char text[160];
+	va_list ap;
+
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);

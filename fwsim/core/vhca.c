@@ -38,6 +38,7 @@ void fwsim_vhca_free(struct fwsim_vhca *v)
 
 	if (!v)
 		return;
+	fwsim_writes_free(v->writes);
 	fwsim_cmdif_abort(v);
 	fwsim_obj_fini(v);
 	fwsim_vport_fini(v);

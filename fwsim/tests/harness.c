@@ -176,6 +176,30 @@ static void host_trace(void *host, const struct fwsim_trace *t)
 	snprintf(r->text, sizeof(r->text), "%s", t->text ? t->text : "");
 }
 
+static int host_record(void *host, const char *line, size_t len)
+{
+	struct harness *h = host;
+
+	if (!line) {
+		h->record_flushes++;
+		return 0;
+	}
+	assert_int_equal(strlen(line), len);
+	assert_null(strchr(line, '\n'));
+	if (h->record_max && h->record_n + len > h->record_max)
+		return -1;
+	if (h->record_n + len + 2 > h->record_cap) {
+		h->record_cap = 2 * (h->record_cap + len + 2);
+		h->record = realloc(h->record, h->record_cap);
+		assert_non_null(h->record);
+	}
+	memcpy(h->record + h->record_n, line, len);
+	h->record_n += len;
+	h->record[h->record_n++] = '\n';
+	h->record[h->record_n] = 0;
+	return 0;
+}
+
 static const struct fwsim_host_ops ops_copy = {
 	.dma_read = host_dma_read,
 	.dma_write = host_dma_write,
@@ -183,6 +207,7 @@ static const struct fwsim_host_ops ops_copy = {
 	.clock_ns = host_clock,
 	.timer_set = host_timer_set,
 	.trace = host_trace,
+	.record = host_record,
 };
 
 static const struct fwsim_host_ops ops_map = {
@@ -194,6 +219,7 @@ static const struct fwsim_host_ops ops_map = {
 	.clock_ns = host_clock,
 	.timer_set = host_timer_set,
 	.trace = host_trace,
+	.record = host_record,
 };
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -257,7 +283,23 @@ void h_free(struct harness *h)
 	}
 	free(h->dma);
 	free(h->trace);
+	free(h->record);
 	free(h);
+}
+
+static void take_answer(void *arg, const char *line)
+{
+	struct harness *h = arg;
+	size_t n = strlen(h->answer);
+
+	assert_true(n + strlen(line) + 2 <= sizeof(h->answer));
+	snprintf(h->answer + n, sizeof(h->answer) - n, "%s\n", line);
+}
+
+bool h_say(struct harness *h, const char *line)
+{
+	h->answer[0] = 0;
+	return fwsim_control(h->fw, line, take_answer, h);
 }
 
 /* ---- memory ------------------------------------------------------------------------------- */

@@ -76,6 +76,11 @@ struct harness {
 	size_t dma_n, dma_cap;
 	struct h_trace *trace;
 	size_t trace_n, trace_cap;
+	char *record; /* lines that the card recorded, each with a line end; 0 at the end */
+	size_t record_n, record_cap;
+	size_t record_max; /* take no more bytes than that; 0: any number */
+	unsigned int record_flushes;
+	char answer[1u << 18]; /* of the last h_say() */
 	bool use_map; /* offer dma_map; set before h_new() returns only by h_new_map() */
 	unsigned int maps, unmaps;
 };
@@ -110,6 +115,9 @@ unsigned int h_msix(struct harness *h, unsigned int fn, unsigned int vector);
 const struct h_trace *h_trace_find(struct harness *h, enum fwsim_trace_kind kind, const char *sub);
 unsigned int h_trace_count(struct harness *h, enum fwsim_trace_kind kind);
 void h_trace_clear(struct harness *h);
+
+/* One line of the control protocol; every line of the answer goes to h->answer. Is it ok? */
+bool h_say(struct harness *h, const char *line);
 
 /* ---- BAR ---------------------------------------------------------------------------------- */
 
