@@ -90,7 +90,7 @@ const char *fwsim_ctl_fn_name(const struct fwsim_vhca *v, char buf[8])
 
 /* ---- verbs ----------------------------------------------------------------------------------- */
 
-static fwsim_verb verb_help, verb_health;
+static fwsim_verb verb_help, verb_echo, verb_health;
 
 static const struct {
 	const char *name, *args, *text;
@@ -98,6 +98,7 @@ static const struct {
 	fwsim_verb *fn;
 } verbs[] = {
 	{ "help", "", "this list", 0, verb_help },
+	{ "echo", "WORD", "the word, to tell one's own answers from older ones", 1, verb_echo },
 	{ "health", "FN SYNDROME [rfr]",
 	  "health syndrome that the init segment of FN shows from now on, 0 = none; with rfr it asks the "
 	  "driver for a reset of the firmware, which ends it",
@@ -120,6 +121,14 @@ static bool verb_help(struct fwsim_ctl *c)
 	for (unsigned int i = 0; i < N_VERBS; i++)
 		fwsim_ctl_print(c, "%s%s%s: %s", verbs[i].name, *verbs[i].args ? " " : "",
 				verbs[i].args, verbs[i].text);
+	return true;
+}
+
+static bool verb_echo(struct fwsim_ctl *c)
+{
+	if (c->n != 2)
+		return fwsim_ctl_error(c, "echo: one word");
+	fwsim_ctl_print(c, "%s", c->word[1]);
 	return true;
 }
 

@@ -11,7 +11,6 @@
 
 #include "core.h"
 
-#define FWSIM_CTL_LINE 1024 /* longest line, without its end */
 #define FWSIM_CTL_WORDS 32
 
 struct fwsim_ctl {

@@ -161,6 +161,7 @@ void fwsim_migration_reinit(struct fwsim *fw, unsigned int fn);
  * guest's back. Carries out one line; @out is called for every line of the answer, the last of which is "ok" or
  * begins with "error". Returns whether it is "ok". Not to be called from a host operation.
  */
+#define FWSIM_CTL_LINE 1024 /* longest line, without its end */
 typedef void fwsim_out(void *arg, const char *line);
 bool fwsim_control(struct fwsim *fw, const char *line, fwsim_out *out, void *arg);
 

@@ -37,6 +37,9 @@ static void lines(void **state)
 	assert_true(a.lines > 2);
 	assert_non_null(strstr(a.all, "  health FN SYNDROME [rfr]: "));
 	assert_string_equal(a.last, "ok");
+	assert_true(say(h, &a, "echo 17-4"));
+	assert_string_equal(a.all, "  17-4\nok\n");
+	assert_false(say(h, &a, "echo 17 4"));
 	assert_false(say(h, &a, "frobnicate"));
 	assert_string_equal(a.all, "error: no verb 'frobnicate'; try help\n");
 	assert_false(say(h, &a, "1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3"));
