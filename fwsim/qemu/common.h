@@ -18,10 +18,12 @@
 
 #include "hw/pci/pci_device.h"
 #include "hw/pci/msix.h"
+#include "chardev/char-fe.h"
 #include "net/net.h"
 #include "qom/object.h"
 
 #include "../core/fwsim.h"
+#include "control.h"
 
 #define FWSIM_VENDOR_ID    0x15b3
 #define FWSIM_PF_DEVICE_ID 0x1021 /* ConnectX-7 */
@@ -75,6 +77,11 @@ struct FwsimPf {
     bool deferred;    /* something below is due when @busy ends */
     bool gone;        /* unplugged: destroy the core when @busy ends */
     int mac_slot;     /* of the default MAC address, or -1 */
+    QTAILQ_ENTRY(FwsimPf) next_card;
+    FwsimControl desk; /* behind @desk_chr */
+    guint desk_watch; /* until @desk_chr can be written to */
+    uint8_t desk_in[4096]; /* input, from @desk_at to @desk_len not taken */
+    size_t desk_at, desk_len;
 
     /* properties */
     uint32_t vfs;
@@ -97,6 +104,8 @@ struct FwsimPf {
     uint64_t bulk_seed;
     uint64_t bulk_rate;
     uint32_t reinit_every;
+    CharBackend desk_chr;
+    char *startup;    /* control lines */
 };
 
 /* Is there a core that may be entered? Then each enter needs a leave. */

@@ -324,8 +324,13 @@ static void fwsim_pf_realize(PCIDevice *dev, Error **errp)
         /* Without peer-to-peer between functions inside the card. */
         pcie_acs_init(dev, FWSIM_EXT_ACS);
     }
+    if (!fwsim_control_card_added(pf, errp)) {
+        goto undo_sriov;
+    }
     return;
 
+undo_sriov:
+    pcie_sriov_pf_exit(dev);
 undo_function:
     fwsim_function_exit(s);
 undo_core:
@@ -337,6 +342,7 @@ static void fwsim_pf_exit(PCIDevice *dev)
 {
     FwsimPf *pf = FWSIM_PF(dev);
 
+    fwsim_control_card_removed(pf);
     pcie_sriov_pf_exit(dev);
     fwsim_function_exit(FWSIM_FUNCTION(dev));
     fwsim_pf_destroy_core(pf);
@@ -379,6 +385,8 @@ static const Property fwsim_pf_properties[] = {
     DEFINE_PROP_UINT64("x-bulk-seed", FwsimPf, bulk_seed, 0),
     DEFINE_PROP_SIZE("x-bulk-rate", FwsimPf, bulk_rate, 0),
     DEFINE_PROP_UINT32("x-reinit-every", FwsimPf, reinit_every, 0),
+    DEFINE_PROP_CHR("control", FwsimPf, desk_chr),
+    DEFINE_PROP_STRING("x-control", FwsimPf, startup),
 };
 
 static const struct {
@@ -421,6 +429,9 @@ static const struct {
                      "running VF" },
     { "x-reinit-every", "after so many images of pre-copy the state asks to "
                         "be saved anew (profile state); 0: never" },
+    { "control", "id of a character device that speaks the control protocol" },
+    { "x-control", "lines of the control protocol, carried out when the card "
+                   "is made; a semicolon separates them" },
 };
 
 static void fwsim_pf_class_init(ObjectClass *klass, void *data)

@@ -12,8 +12,10 @@ in the toolbox, with the ASan build for the storm to mean something:
 from __future__ import annotations
 
 import random
+import socket
 import subprocess
 import sys
+import tempfile
 from typing import Callable
 
 MMCFG = 0xB0000000
@@ -34,11 +36,11 @@ DEVCTL_FLR = 0x8000
 class Qtest:
     """One QEMU, one qtest connection on its standard streams."""
 
-    def __init__(self, qemu: str, *device: str) -> None:
+    def __init__(self, qemu: str, *device: str, chardev: str = "null,id=unused") -> None:
         self.proc = subprocess.Popen(
             [qemu, "-M", "q35", "-accel", "qtest", "-m", f"{RAM >> 20}M", "-nodefaults", "-display", "none",
              "-L", "/usr/share/seabios", "-L", "/usr/share/qemu", "-qtest", "stdio", "-qtest-log", "none",
-             "-device", f"pcie-root-port,id=rp,chassis=1,slot=1,addr={PORT_SLOT:#x}",
+             "-chardev", chardev, "-device", f"pcie-root-port,id=rp,chassis=1,slot=1,addr={PORT_SLOT:#x}",
              "-device", ",".join(("fwsim-pf,bus=rp,id=pf", *device))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         # the host bridge: extended configuration space by memory
@@ -196,6 +198,71 @@ def command_to_nowhere(q: Qtest) -> None:
     expect("fw_rev", be32(q.r(PF_BAR0)), 43 << 16 | 28)
 
 
+class Desk:
+    """A user of the control protocol on the socket @path."""
+
+    def __init__(self, path: str) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(path)
+        self.file = self.sock.makefile("r")
+
+    def answer(self) -> str:
+        lines = [self.file.readline()]
+        while lines[-1].startswith("  "):
+            lines.append(self.file.readline())
+        return "".join(lines)
+
+    def say(self, line: str) -> str:
+        self.sock.sendall(line.encode() + b"\n")
+        return self.answer()
+
+    def end(self) -> None:
+        self.file.close()
+        self.sock.close()
+
+
+def same(what: str, got: str, want: str) -> None:
+    if got != want:
+        raise AssertionError(f"{what} gives {got!r}, expected {want!r}")
+
+
+def control(qemu: str) -> None:
+    """Property control, a socket, and x-control. What was said at start-up ends with the reset that follows."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/ctl"
+        q = Qtest(qemu, "vfs=2", "control=ctl", "x-control=help; @pf health vf0 1 ;;echo x",
+                  chardev=f"socket,id=ctl,path={path},server=on,wait=off")
+        try:
+            q.start_pf()
+            q.start_vfs(2)
+            expect("syndrome of VF 0", be32(q.r(VF_BAR0 + 0x23C)), 0)
+            d = Desk(path)
+            same("cards", d.say("cards"), "  pf vfs=2\nok\n")
+            same("an empty line", d.say(""), "ok\n")
+            same("a wrong card", d.say(" @pf1 help"), "error: there is no card 'pf1'; try cards\n")
+            same("a wrong verb", d.say("@pf frobnicate"), "error: no verb 'frobnicate'; try help\n")
+            same("a zero byte", d.say("health pf\0 1"), "error: there is a zero byte in the line\n")
+            for n, text in ((1024, "ok\n"), (1025, "error: a line has 1024 characters at most\n"),
+                            (5000000, "error: a line has 1024 characters at most\n")):
+                same(f"a line of {n} characters", d.say("#" * n), text)
+            same("health", d.say("@pf  health pf 0x7 rfr"), "ok\n")
+            expect("syndrome", be32(q.r(PF_BAR0 + 0x23C)) >> 16, 7)
+            # nobody reads: the card goes on, the answers wait
+            d.sock.sendall(b"help\n" * 20)
+            expect("fw_rev", be32(q.r(PF_BAR0)), 43 << 16 | 28)
+            if len({d.answer() for _ in range(20)}) != 1:
+                raise AssertionError("20 times help does not give 20 times the same")
+            # who leaves takes its half line and its answers along
+            d.sock.sendall(b"help\nhealth pf 0\nhealth vf0")
+            d.end()
+            d = Desk(path)
+            same("echo", d.say("echo again"), "  again\nok\n")
+            d.end()
+        finally:
+            q.end()
+
+
 def some_address(rng: random.Random) -> int:
     kind = rng.randrange(10)
     if kind < 3:
@@ -271,8 +338,10 @@ def main(argv: list[str]) -> int:
     print("TAP version 13")
     for prop, word in (("vfs=128", "the most is 127"), ("msix=0", "msix is 0"), ("fw-version=28.43", "fw-version"),
                        ("psid=12345678901234567", "psid"), ("mac=01:00:00:00:00:00", "multicast"),
-                       ("boot-pages=100000", "pages")):
+                       ("boot-pages=100000", "pages"), ("x-control=help; frobnicate 1", "'frobnicate 1': no verb"),
+                       ("control=nobody", "nobody")):
         point(f"property {prop} is refused", lambda p=prop, w=word: refused(qemu, p, w))
+    point("control protocol on a socket", lambda: control(qemu))
     q = Qtest(qemu, f"vfs={VFS}")
     for name, func in (("identity and capabilities", identity), ("init segment", init_segment),
                        ("semaphore of the vendor capability", vendor_cap), ("VFs on", vfs), ("FLR of a VF", vf_flr),
