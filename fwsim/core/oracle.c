@@ -161,7 +161,7 @@ static bool writes_start(struct fwsim_ctl *c, struct fwsim_vhca *v)
 
 static bool writes_list(struct fwsim_ctl *c, const struct fwsim_writes *w)
 {
-	uint64_t iova = 0, len = 0, page, last = UINT64_MAX >> w->log_page, first, end;
+	uint64_t iova = 0, len = 0, page, last = UINT64_MAX >> w->log_page, first = 0, end = 0;
 
 	if (c->n > 6)
 		return fwsim_ctl_error(c, "oracle writes list: what is '%s'?", c->word[6]);
