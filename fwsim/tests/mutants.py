@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Simulators that are wrong on purpose in one place, to show that a test can fail.
+
+  mutants.py list                names and what each does wrong
+  mutants.py lint                every mutant can be made of this tree
+  mutants.py files NAME DIR      write the changed files of fwsim/core into DIR, print their names
+  mutants.py tree NAME DIR       make the change in DIR, a copy of the tree
+  mutants.py tests NAME          the program in selftests/ and its tests that have to notice it
+  mutants.py core OUT IFC_DIR [NAME...]
+                                 build the native tests with each, print TAP: a mutant
+                                 that the tests do not notice is a failed point
+
+A mutant is a change of the source text, so the simulator itself knows nothing of it.
+Each text that it replaces must occur exactly once.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CORE = HERE.parent / "core"
+
+# Calls FN with the trackers of function V out of sight: what it writes is not marked.
+UNMARKED = ("#define UNMARKED(fn, v, ...) ({ struct fwsim_page_track *t_ = (v)->tracks; "
+            "(v)->tracks = NULL; __typeof__(fn(v, __VA_ARGS__)) r_ = fn(v, __VA_ARGS__); "
+            "(v)->tracks = t_; r_; })\n#line 1\n")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    what: str
+    edits: tuple[tuple[str, str, str], ...]     # file, text, its replacement
+    core: str                                   # native test program
+    vm: str                                     # program and tests in the VM
+
+
+def unmarked(what: str, vm: str, *sites: tuple[str, str]) -> Mutant:
+    """SITES: files, and the beginnings of calls whose first argument is the function that writes."""
+    edits = [(name, call, call.replace("(", ", ", 1).join(("UNMARKED(", ""))) for name, call in sites]
+    return Mutant(what, tuple(edits), "test_page_track", f"test_dirty_kinds {vm}")
+
+
+MUTANTS = {
+    "rdma-write": unmarked("payload of an RDMA WRITE is not marked", "kind_rdma_write",
+                           ("rc.c", "fwsim_mkey_write(peer->vhca")),
+    "scatter": unmarked("payload of an RDMA READ or a SEND is not marked", "kind_rdma_read kind_send",
+                        ("rc_wqe.c", "fwsim_mkey_write(v, seg->lkey")),
+    "reserved-lkey": unmarked("what is written by the reserved lkey is not marked", "kind_reserved_lkey",
+                              ("rc_wqe.c", "fwsim_dma_write(v, va, out")),
+    "physical-key": unmarked("what is written by a key of physical addresses is not marked",
+                             "kind_physical_key", ("mkey.c", "fwsim_dma_write(v, va, buf")),
+    "cqe": unmarked("a completion queue entry is not marked", "kind_completion",
+                    ("event.c", "entry_write(v, &cq->buf")),
+    "eqe": unmarked("an event queue entry is not marked", "kind_event",
+                    ("event.c", "entry_write(v, &eq->buf")),
+    "answer": unmarked("the answer in a command queue entry is not marked", "kind_answer",
+                       ("cmdif.c", "fwsim_dma_write(v, at + ENT_OUT"),
+                       ("cmdif.c", "fwsim_dma_write(v, at + ENT_STATUS_OWN"),
+                       ("cmdif.c", "fwsim_dma_write(v, at + ENT_TOKEN")),
+    "mailbox": unmarked("an output mailbox is not marked", "kind_mailbox",
+                        ("cmdif.c", "fwsim_dma_write(cmd->vhca, cmd->out_box[i], box, left"),
+                        ("cmdif.c", "fwsim_dma_write(cmd->vhca, cmd->out_box[i], box, sizeof(box")),
+    "first-page": Mutant(
+        "of a write, the first page only is marked",
+        (("page_track.c", "page <= to >> t->log_page; page++", "page <= to >> t->log_page; page = ~0ULL"),),
+        "test_page_track", "test_dirty_pages straddling"),
+    "one-range": Mutant(
+        "a write that ends in another range is marked in the first only",
+        (("page_track.c", "r < t->ranges && t->range[r].first <= last; r++",
+          "r < t->ranges && t->range[r].first <= last; r = t->ranges"),),
+        "test_page_track", "test_dirty_pages write_over_two_ranges"),
+    "forgets-behind": Mutant(
+        "after a full message one page is skipped",
+        (("page_track.c", "\tt->cursor = at;\n\tif (!more)", "\tt->cursor = at + more;\n\tif (!more)"),),
+        "test_page_track", "test_dirty_pages many_pages"),
+}
+
+
+def changed(name: str, core: Path) -> dict[str, str]:
+    """The changed files by name."""
+    text: dict[str, str] = {}
+    for file, old, new in MUTANTS[name].edits:
+        if file not in text:
+            text[file] = (core / file).read_text()
+            if "UNMARKED(" in new:
+                text[file] = UNMARKED + text[file]
+        if text[file].count(old) != 1:
+            raise SystemExit(f"mutants: error: {name}: {file} has {text[file].count(old)} times: {old}")
+        text[file] = text[file].replace(old, new)
+    return text
+
+
+def write(name: str, source: Path, to: Path) -> list[str]:
+    files = changed(name, source)
+    to.mkdir(parents=True, exist_ok=True)
+    for file, text in files.items():
+        path = to / file
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+    return list(files)
+
+
+def run_core(out: Path, ifc: Path, names: list[str]) -> int:
+    bad = 0
+    print(f"TAP version 13\n1..{len(names)}", flush=True)
+    for n, name in enumerate(names, 1):
+        test = MUTANTS[name].core
+        made = subprocess.run(
+            ["make", "-s", "-C", str(HERE), f"O={out}", f"IFC_DIR={ifc}", "SAN=", f"MUTANT={name}",
+             f"T={test}", "mutant"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        found = False
+        if made.returncode:
+            print("\n".join(f"# {line}" for line in made.stdout.splitlines()[-20:]))
+        else:
+            try:
+                done = subprocess.run([str(out / "mutants" / name / test)], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                                      env={"CMOCKA_MESSAGE_OUTPUT": "TAP"}, text=True, errors="replace")
+                points = [line for line in done.stdout.splitlines() if line.startswith("not ok")]
+                found = bool(points)
+                print("\n".join(f"# {line}" for line in points[:3]))
+            except subprocess.TimeoutExpired:
+                print("# it hangs")
+        bad += not found
+        print(f"{'ok' if found else 'not ok'} {n} - core_{name}_is_noticed", flush=True)
+    return 1 if bad else 0
+
+
+def main() -> int:
+    verb, *args = sys.argv[1:] or ["help"]
+    if verb == "list" and not args:
+        for name, m in MUTANTS.items():
+            print(f"{name:16} {m.what}")
+    elif verb == "lint" and not args:
+        for name in MUTANTS:
+            changed(name, CORE)
+    elif verb == "tests" and len(args) == 1:
+        print(MUTANTS[args[0]].vm)
+    elif verb == "files" and len(args) == 2:
+        print("\n".join(write(args[0], CORE, Path(args[1]))))
+    elif verb == "tree" and len(args) == 2:
+        write(args[0], Path(args[1]) / "fwsim/core", Path(args[1]) / "fwsim/core")
+    elif verb == "core" and len(args) >= 2:
+        return run_core(Path(args[0]).resolve(), Path(args[1]).resolve(), args[2:] or list(MUTANTS))
+    else:
+        print(__doc__.strip())
+        return 0 if verb in ("help", "-h", "--help") else 2
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyError as e:
+        sys.exit(f"mutants: error: there is no mutant {e}")
