@@ -3,7 +3,6 @@
  * DMA logging: no page is ever missed, and how many are reported for nothing. The judge is the content
  * of memory (lib/dirty.h).
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,47 +11,74 @@
 #include "env.h"
 #include "tap.h"
 
+#define GUEST MLX5_GUEST_IOVA, MLX5_GUEST_SIZE
 #define HIGH_IOVA (126 * G1)
 #define HIGH_SIZE (64U << 20)
+#define SPACE (127 * G1)
+#define WINDOWS 127U
+#define WINDOW_SIZE (256U << 10)
+#define WINDOWS_AT (1ULL << 45) /* where their key begins */
 
-static uint8_t *high;
-static uint32_t high_key;
+static uint8_t *anon(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+static void map(void *va, uint64_t iova, size_t len)
+{
+	int rc = vfio_dma_map(&dirty.vf.dev, va, iova, len);
+
+	CHECK_MSG(!rc, "map at 0x%llx: %s", (unsigned long long)iova, strerror(-rc));
+}
 
 /* Memory of its own at 126 GiB, and a key for it; its pages are of 2 MiB for the device. */
-static void map_high(void)
+static uint32_t map_high(uint8_t **va)
 {
-	size_t n = HIGH_SIZE / M2, inlen = IFC_SZ(create_mkey_in) + n * 8;
-	IFC_BUF(create_mkey_out, out) = { 0 };
-	uint8_t *in = calloc(1, inlen), *mkc;
-	int rc;
+	uint64_t page[HIGH_SIZE / M2];
 
-	CHECK(in);
-	high = mmap(NULL, HIGH_SIZE, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	CHECK(high != MAP_FAILED);
-	rc = vfio_dma_map(&dirty.vf.dev, high, HIGH_IOVA, HIGH_SIZE);
-	CHECK_MSG(!rc, "map at 126 GiB: %s", strerror(-rc));
-	mkc = IFC_PTR(create_mkey_in, in, memory_key_mkey_entry);
-	IFC_SET(create_mkey_in, in, opcode, MLX5_CMD_OP_CREATE_MKEY);
-	IFC_SET(create_mkey_in, in, translations_octword_actual_size, (n + 1) / 2);
-	IFC_SET(mkc, mkc, access_mode_1_0, 1); /* MTT */
-	IFC_SET(mkc, mkc, lr, 1);
-	IFC_SET(mkc, mkc, lw, 1);
-	IFC_SET(mkc, mkc, rr, 1);
-	IFC_SET(mkc, mkc, rw, 1);
-	IFC_SET(mkc, mkc, qpn, 0xffffff);
-	IFC_SET(mkc, mkc, mkey_7_0, 0xa5);
-	IFC_SET(mkc, mkc, pd, dirty.vf.sw->pd);
-	IFC_SET64(mkc, mkc, start_addr, HIGH_IOVA);
-	IFC_SET64(mkc, mkc, len, HIGH_SIZE);
-	IFC_SET(mkc, mkc, translations_octword_size, (n + 1) / 2);
-	IFC_SET(mkc, mkc, log_page_size, 21);
-	for (size_t i = 0; i < n; i++)
-		ifc_st64(in + IFC_SZ(create_mkey_in) + 8 * i, HIGH_IOVA + i * M2);
-	mlx5_cmd_ok(&dirty.vf, "CREATE_MKEY", in, inlen, out, sizeof(out));
-	high_key = IFC_GET(create_mkey_out, out, mkey_index) << 8 | 0xa5;
-	free(in);
-	dirty_area_add("high memory", HIGH_IOVA, high, HIGH_SIZE);
+	*va = anon(HIGH_SIZE);
+	map(*va, HIGH_IOVA, HIGH_SIZE);
+	for (unsigned int i = 0; i < HIGH_SIZE / M2; i++)
+		page[i] = HIGH_IOVA + i * M2;
+	return mlx5_create_mkey(&dirty.vf, HIGH_IOVA, HIGH_SIZE, 21, page, HIGH_SIZE / M2);
+}
+
+static uint32_t map_high_area(void)
+{
+	uint8_t *va;
+	uint32_t key = map_high(&va);
+
+	dirty_area_add("high memory", HIGH_IOVA, va, HIGH_SIZE);
+	return key;
+}
+
+/* A window in each GiB, the last one at the very end. */
+static uint64_t window_iova(unsigned int i)
+{
+	return i == WINDOWS - 1 ? SPACE - WINDOW_SIZE : i * G1 + (i * 613 + 7) % 15000 * K64;
+}
+
+/* All of them, behind one key by which they follow each other. */
+static uint32_t map_windows(void)
+{
+	const unsigned int per = WINDOW_SIZE / K64;
+	uint64_t page[WINDOWS * (WINDOW_SIZE / K64)];
+	uint8_t *va = anon((size_t)WINDOWS * WINDOW_SIZE);
+
+	for (unsigned int i = 0; i < WINDOWS; i++) {
+		uint8_t *w = va + (size_t)i * WINDOW_SIZE;
+
+		map(w, window_iova(i), WINDOW_SIZE);
+		dirty_area_add("window", window_iova(i), w, WINDOW_SIZE);
+		for (unsigned int k = 0; k < per; k++)
+			page[i * per + k] = window_iova(i) + k * K64;
+	}
+	return mlx5_create_mkey(&dirty.vf, WINDOWS_AT, (uint64_t)WINDOWS * WINDOW_SIZE, 16, page,
+				WINDOWS * per);
 }
 
 static void random_at(uint64_t page_size)
@@ -93,8 +119,10 @@ static void straddling(void)
 	dirty_start_logged(K4);
 	for (uint64_t off = K4; off < DIRTY_DST_SIZE; off += K4) {
 		dirty_write_dst(off - 1, 2);
-		if (off % (16 * K4) == 0)
+		if (off % (16 * K4) == 0) {
 			dirty_sync_guest(K4);
+			dirty_judge();
+		}
 	}
 	dirty_finish();
 }
@@ -133,27 +161,108 @@ ODD(odd_windows_64k, K64, 13 * K4)
 ODD(odd_windows_2m, M2, 37 * K4)
 ODD(unaligned_windows, K4, 9 * K4 + 512)
 
-/* Every other piece of memory; more of them than the device has ranges for. */
-static void many_ranges(void)
+/* Every size that a device may have, reported by every size. */
+static void every_page_size(void)
 {
+	dirty_start();
+	for (uint64_t size = K4; size <= M2; size *= 2) {
+		CHECK_EQ(log_start1(size, GUEST), 0);
+		dirty_copy();
+		for (uint64_t by = K4; by <= M2; by *= 2) {
+			dirty_write_dst(dirty_rnd(DIRTY_DST_SIZE - 20000), 1 + dirty_rnd(20000));
+			dirty_write_with_event();
+			dirty_sync_guest(by);
+			dirty_judge();
+		}
+		CHECK_EQ(log_stop(), 0);
+	}
+	dirty_counts();
+}
+
+/* ---- ranges -------------------------------------------------------------------------------- */
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* @n ranges in high memory that do not touch each other; each is an area. */
+static void draw_ranges(log_range *r, uint32_t n, uint8_t *va)
+{
+	const uint32_t pages = HIGH_SIZE / K4;
+	uint32_t *edge = calloc(2 * n, sizeof(*edge));
+
+	CHECK(edge);
+	/* edges that differ once each is moved up by its rank */
+	for (uint32_t i = 0; i < 2 * n; i++)
+		edge[i] = dirty_rnd(pages - 2 * n);
+	qsort(edge, 2 * n, sizeof(*edge), by_number);
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t first = edge[2 * i] + 2 * i, end = edge[2 * i + 1] + 2 * i + 1;
+
+		r[i] = (log_range){ HIGH_IOVA + first * K4, (end - first) * K4 };
+		dirty_area_add("range", r[i].iova, va + first * K4, r[i].length);
+	}
+	free(edge);
+}
+
+static void drop_areas(void)
+{
+	while (dirty.areas)
+		free(dirty.area[--dirty.areas].copy);
+}
+
+/* As many as a user may give, and around what devices have. */
+static void b6_92_more_ranges_than_the_device_has(void)
+{
+	static const uint32_t numbers[] = { 1, 2, 3, 15, 16, 17, 64, 254, 255, 256 };
 	log_range r[256];
-	uint64_t ps = K4, step = MLX5_GUEST_SIZE / 256;
+	uint8_t *va;
+	uint32_t key;
 
 	dirty_start();
-	for (uint32_t i = 0; i < 256; i++)
-		r[i] = (log_range){
-			MLX5_GUEST_IOVA + i * step, step - (i % 3 ? K4 : 0) };
-	CHECK_EQ(log_start(&ps, r, 256), 0);
-	dirty.areas = 1;
-	dirty_copy();
-	for (unsigned int i = 0; i < 40; i++)
-		for (unsigned int k = 0; k < 256; k++) {
-			uint64_t at = r[k].iova - mlx5_iova(0), len = r[k].length;
+	key = map_high(&va);
+	for (unsigned int i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		uint64_t ps = K4;
 
-			if (at < dirty.dst || at + len > dirty.dst + DIRTY_DST_SIZE || dirty_rnd(4))
-				continue;
-			dirty_write_dst(at - dirty.dst + dirty_rnd((uint32_t)len), 1);
+		drop_areas();
+		draw_ranges(r, numbers[i], va);
+		CHECK_EQ(log_start(&ps, r, numbers[i]), 0);
+		dirty_copy();
+		for (unsigned int k = 0; k < 40; k++) {
+			uint32_t len = 1 + dirty_rnd(k % 8 ? 9000 : DIRTY_SRC_SIZE);
+
+			dirty_write(HIGH_IOVA + dirty_rnd(HIGH_SIZE - len + 1), key, len);
 		}
+		/* the first and the last byte of each */
+		for (uint32_t k = 0; k < numbers[i]; k++)
+			dirty_write(r[k].iova + (k & 1 ? r[k].length - 1 : 0), key, 1);
+		dirty_sync(HIGH_IOVA, HIGH_SIZE, K4);
+		dirty_judge();
+		CHECK_EQ(log_stop(), 0);
+	}
+	dirty_counts();
+}
+
+static void write_over_two_ranges(void)
+{
+	log_range r[2];
+	uint64_t ps = K4, at;
+
+	dirty_start();
+	at = mlx5_iova(dirty.dst);
+	r[0] = (log_range){ at, 2 * K4 };
+	r[1] = (log_range){ at + 3 * K4, 2 * K4 };
+	drop_areas();
+	for (unsigned int i = 0; i < 2; i++)
+		dirty_area_add("range", r[i].iova, mlx5_va(&dirty.vf, dirty.dst + i * 3 * K4),
+			       r[i].length);
+	CHECK_EQ(log_start(&ps, r, 2), 0);
+	dirty_copy();
+	dirty_write_dst(K4 + K4 / 2, 2 * K4);
+	CHECK_EQ(dirty_changed(), 2);
 	dirty_finish();
 }
 
@@ -166,50 +275,73 @@ static void e2_14_far_range(void)
 	dirty_start();
 	env_need_simulator("the limits of a card are its own");
 	for (uint32_t i = 0; i < 39; i++)
-		r[i] = (log_range){
-			MLX5_GUEST_IOVA + i * 26 * K4, 25 * K4 };
+		r[i] = (log_range){ MLX5_GUEST_IOVA + i * 26 * K4, 25 * K4 };
 	r[39] = (log_range){ 1ULL << 62, M2 };
 	CHECK_EQ(log_start(&ps, r, 40), 0);
 	CHECK_EQ(log_stop(), 0);
 }
 
-static void all_127_gib(void)
+/* ---- much ---------------------------------------------------------------------------------- */
+
+static void all_127_gib_at(uint64_t page_size)
 {
-	uint64_t bits = 127 * G1 / K4, *bm;
+	const uint64_t end = (uint64_t)WINDOWS * WINDOW_SIZE;
+	uint64_t *bm;
+	uint32_t key;
 
 	dirty_start();
-	map_high();
-	CHECK_EQ(log_start1(K4, 0, 127 * G1), 0);
+	key = map_windows();
+	CHECK_EQ(log_start1(page_size, 0, SPACE), 0);
 	dirty_copy();
-	for (unsigned int i = 0; i < 50; i++) {
-		dirty_write(HIGH_IOVA + dirty_rnd(HIGH_SIZE - DIRTY_SRC_SIZE), high_key,
-			    1 + dirty_rnd(DIRTY_SRC_SIZE - 1));
-		dirty_write_dst(dirty_rnd(DIRTY_DST_SIZE - 5000), 1 + dirty_rnd(5000));
-		if (i % 10 == 0)
-			dirty_sync(0, 127 * G1, K4);
+	for (unsigned int round = 0; round < 4; round++) {
+		for (unsigned int i = 0; i < WINDOWS; i++) {
+			uint32_t len = 1 + dirty_rnd(i % 16 ? 3000 : 100000);
+
+			/* also from the end of one window to the beginning of the next */
+			dirty_write(WINDOWS_AT + (uint64_t)i * WINDOW_SIZE +
+					    dirty_rnd(WINDOW_SIZE - (i == WINDOWS - 1) * len), key, len);
+		}
+		dirty_write(WINDOWS_AT, key, 1);
+		dirty_write(WINDOWS_AT + end - 1, key, 1);
+		dirty_write_dst(dirty_rnd(DIRTY_DST_SIZE - 5000), 5000);
+		if (round % 2)
+			for (uint64_t at = 0; at < SPACE; at += 10 * G1 + 37 * M2)
+				dirty_sync(at, SPACE - at < 10 * G1 + 37 * M2 ? SPACE - at :
+									 10 * G1 + 37 * M2, K4);
+		else
+			dirty_sync(0, SPACE, K4);
+		dirty_judge();
 	}
-	/* the edges */
-	dirty_write(HIGH_IOVA, high_key, 1);
-	dirty_write(HIGH_IOVA + HIGH_SIZE - 1, high_key, 1);
-	dirty_sync(0, 127 * G1, K4);
-	dirty_judge();
-	bm = log_report(0, 127 * G1, K4);
-	CHECK_EQ(bits_set(bm, bits), 0);
+	bm = log_report(0, SPACE, K4);
+	CHECK_EQ(bits_set(bm, SPACE / K4), 0);
 	free(bm);
 	dirty_counts();
+	CHECK_EQ(log_stop(), 0);
+}
+
+static void all_127_gib_4k(void)
+{
+	all_127_gib_at(K4);
+}
+
+static void all_127_gib_2m(void)
+{
+	all_127_gib_at(M2);
 }
 
 /* More pages than a message holds, and more messages than the ring has. */
 static void many_pages(void)
 {
+	uint32_t key;
+
 	dirty_start();
-	dirty.areas = 0; /* only this one is tracked */
-	map_high();
+	drop_areas(); /* only this one is tracked */
+	key = map_high_area();
 	CHECK_EQ(log_start1(K4, HIGH_IOVA, HIGH_SIZE), 0);
 	dirty_copy();
 	for (unsigned int round = 0; round < 12; round++) {
 		for (uint32_t off = 0; off < HIGH_SIZE; off += DIRTY_SRC_SIZE)
-			dirty_write(HIGH_IOVA + off, high_key, DIRTY_SRC_SIZE);
+			dirty_write(HIGH_IOVA + off, key, DIRTY_SRC_SIZE);
 		dirty_sync(HIGH_IOVA, HIGH_SIZE, K4);
 	}
 	dirty_judge();
@@ -229,9 +361,12 @@ int main(int argc, char **argv)
 		TAP_PEER(odd_windows_64k, "a page that begins before the window is dropped"),
 		TAP_PEER(odd_windows_2m, "a page that begins before the window is dropped"),
 		TAP_PEER(unaligned_windows, "a page that begins before the window is dropped"),
-		TAP_TEST(many_ranges),
+		{ "every_page_size", every_page_size, NULL, 120 },
+		{ "b6_92_more_ranges_than_the_device_has", b6_92_more_ranges_than_the_device_has, NULL, 120 },
+		TAP_TEST(write_over_two_ranges),
 		TAP_TEST(e2_14_far_range),
-		{ "all_127_gib", all_127_gib, NULL, 120 },
+		{ "all_127_gib_4k", all_127_gib_4k, NULL, 120 },
+		{ "all_127_gib_2m", all_127_gib_2m, NULL, 120 },
 		{ "many_pages", many_pages, NULL, 180 },
 	};
 

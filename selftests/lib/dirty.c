@@ -147,9 +147,10 @@ void dirty_sync_guest(uint64_t page_size)
 	dirty_sync(MLX5_GUEST_IOVA, MLX5_GUEST_SIZE, page_size);
 }
 
-void dirty_judge(void)
+/* The first of the pages counted goes to *@first, as area and offset in it. */
+static unsigned int changed(const struct dirty_area **first, uint64_t *at)
 {
-	unsigned int missed = 0;
+	unsigned int count = 0;
 
 	for (unsigned int i = 0; i < dirty.areas; i++) {
 		const struct dirty_area *a = &dirty.area[i];
@@ -159,12 +160,32 @@ void dirty_judge(void)
 
 			if (!memcmp(a->copy + off, a->va + off, n))
 				continue;
-			if (!missed++)
-				tap_diag("missed: %s, 0x%llx", a->name,
-					 (unsigned long long)(a->iova + off));
+			if (!count++) {
+				*first = a;
+				*at = off;
+			}
 		}
 	}
-	CHECK_MSG(!missed, "%u pages were changed and never reported", missed);
+	return count;
+}
+
+unsigned int dirty_changed(void)
+{
+	const struct dirty_area *a;
+	uint64_t at;
+
+	return changed(&a, &at);
+}
+
+void dirty_judge(void)
+{
+	const struct dirty_area *a;
+	unsigned int missed;
+	uint64_t at;
+
+	missed = changed(&a, &at);
+	CHECK_MSG(!missed, "%u pages were changed and never reported; the first: %s, 0x%llx", missed,
+		  a->name, (unsigned long long)(a->iova + at));
 }
 
 void dirty_counts(void)
@@ -245,6 +266,7 @@ void dirty_write(uint64_t iova, uint32_t key, uint32_t len)
 	CHECK(len && len <= DIRTY_SRC_SIZE);
 	for (uint32_t i = 0; i < len; i += 64)
 		p[i] = (uint8_t)(p[i] + 1 + dirty_rnd(200));
+	p[len - 1]++;
 	mlx5_post_write(&dirty.vf, 0, dirty.src + off, iova, key, len);
 	mlx5_ring(&dirty.vf, 0);
 	mlx5_wait_cq(&dirty.vf, 0, &wc, 20000);

@@ -25,7 +25,7 @@
 #define G1 (1ULL << 30)
 #define DIRTY_DST_SIZE (1U << 20)
 #define DIRTY_SRC_SIZE (256U << 10)
-#define DIRTY_MAX_AREAS 160
+#define DIRTY_MAX_AREAS 300
 
 typedef struct vfio_device_feature_dma_logging_range log_range;
 
@@ -72,6 +72,8 @@ void dirty_start_logged(uint64_t page_size);
 void dirty_area_add(const char *name, uint64_t iova, void *va, uint64_t len);
 /* Take all areas as they are. */
 void dirty_copy(void);
+/* How many pages of 4 KiB of areas are not as they were taken. */
+unsigned int dirty_changed(void);
 /* Ask for a window and believe the answer. */
 void dirty_sync(uint64_t iova, uint64_t len, uint64_t page_size);
 void dirty_sync_guest(uint64_t page_size);

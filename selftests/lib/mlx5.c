@@ -14,7 +14,6 @@
 
 #define PAGE 4096U
 #define SW_MAGIC 0x6d6c78352d677565ULL
-#define MBOX_STRIDE 1024U
 #define EQE_SIZE 64U
 #define CQE_SIZE 64U
 #define CMD_IN_SLOT(vf, s) ((uint8_t *)mlx5_va(vf, (vf)->sw->cmdq) + ((size_t)(s) << (vf)->sw->log_stride))
@@ -33,6 +32,7 @@
 #define OPTPAR_RRE (1U << 1)
 #define OPTPAR_RWE (1U << 3)
 #define PM_MIGRATED 3
+#define MKEY_VARIANT 0x5a
 
 static void wmb(void)
 {
@@ -115,7 +115,7 @@ void mlx5_irqs(struct mlx5_vf *vf)
 
 static uint64_t mbox(uint64_t base, unsigned int slot, unsigned int i)
 {
-	return base + ((uint64_t)slot * MLX5_MBOXES + i) * MBOX_STRIDE;
+	return base + ((uint64_t)slot * MLX5_MBOXES + i) * MLX5_MBOX_STRIDE;
 }
 
 /* Chain of blocks for what does not fit into the entry; returns its bus address or 0. */
@@ -142,7 +142,7 @@ static uint64_t chain(struct mlx5_vf *vf, uint64_t base, unsigned int slot, size
 	return n ? mlx5_iova(mbox(base, slot, 0)) : 0;
 }
 
-void mlx5_cmd_post(struct mlx5_vf *vf, unsigned int slot, const void *in, size_t inlen,
+void mlx5_cmd_fill(struct mlx5_vf *vf, unsigned int slot, const void *in, size_t inlen,
 		   size_t outlen)
 {
 	struct mlx5_sw *sw = vf->sw;
@@ -162,7 +162,18 @@ void mlx5_cmd_post(struct mlx5_vf *vf, unsigned int slot, const void *in, size_t
 	for (unsigned int i = 0; i < IFC_CMDQ_ENTRY_SIZE; i++)
 		sum ^= e[i];
 	e[0x3d] = (uint8_t)~sum;
+}
+
+void mlx5_cmd_ring(struct mlx5_vf *vf, unsigned int slot)
+{
 	mlx5_wr32(vf, IFC_ISEG_CMD_DBELL, 1U << slot);
+}
+
+void mlx5_cmd_post(struct mlx5_vf *vf, unsigned int slot, const void *in, size_t inlen,
+		   size_t outlen)
+{
+	mlx5_cmd_fill(vf, slot, in, inlen, outlen);
+	mlx5_cmd_ring(vf, slot);
 }
 
 static bool cmd_owned_by_hw(struct mlx5_vf *vf, unsigned int slot)
@@ -387,41 +398,62 @@ static void create_eq(struct mlx5_vf *vf, unsigned int i, unsigned int log, unsi
 	eq_doorbell(vf, eq);
 }
 
-static void alloc_uar_pd_mkey(struct mlx5_vf *vf)
+uint32_t mlx5_create_mkey(struct mlx5_vf *vf, uint64_t start, uint64_t len, unsigned int log_page,
+			  const uint64_t *page, size_t n)
 {
-	size_t npages = vf->mem->len / PAGE, inlen = IFC_SZ(create_mkey_in) + npages * 8;
+	size_t inlen = IFC_SZ(create_mkey_in) + (n + 1) / 2 * 16;
 	IFC_BUF(create_mkey_out, out) = { 0 };
 	uint8_t *in = calloc(1, inlen), *mkc;
 
 	CHECK(in);
-	{
-		IFC_BUF(alloc_pd_in, pin) = { 0 };
-		IFC_BUF(alloc_pd_out, pout) = { 0 };
-
-		IFC_SET(alloc_pd_in, pin, opcode, MLX5_CMD_OP_ALLOC_PD);
-		CMD(vf, ALLOC_PD, pin, pout);
-		vf->sw->pd = IFC_GET(alloc_pd_out, pout, pd);
-	}
 	mkc = IFC_PTR(create_mkey_in, in, memory_key_mkey_entry);
 	IFC_SET(create_mkey_in, in, opcode, MLX5_CMD_OP_CREATE_MKEY);
-	IFC_SET(create_mkey_in, in, translations_octword_actual_size, (npages + 1) / 2);
-	IFC_SET(mkc, mkc, access_mode_1_0, 1); /* MTT */
+	IFC_SET(create_mkey_in, in, translations_octword_actual_size, (n + 1) / 2);
+	IFC_SET(mkc, mkc, access_mode_1_0, n ? 1 : 0); /* MTT or PA */
+	IFC_SET(mkc, mkc, length64, !n);
 	IFC_SET(mkc, mkc, lr, 1);
 	IFC_SET(mkc, mkc, lw, 1);
 	IFC_SET(mkc, mkc, rr, 1);
 	IFC_SET(mkc, mkc, rw, 1);
 	IFC_SET(mkc, mkc, qpn, 0xffffff);
-	IFC_SET(mkc, mkc, mkey_7_0, 0x5a);
+	IFC_SET(mkc, mkc, mkey_7_0, MKEY_VARIANT);
 	IFC_SET(mkc, mkc, pd, vf->sw->pd);
-	IFC_SET64(mkc, mkc, start_addr, MLX5_GUEST_IOVA);
-	IFC_SET64(mkc, mkc, len, vf->mem->len);
-	IFC_SET(mkc, mkc, translations_octword_size, (npages + 1) / 2);
-	IFC_SET(mkc, mkc, log_page_size, 12);
-	set_pas(vf, in + IFC_SZ(create_mkey_in), 0, vf->mem->len);
+	IFC_SET64(mkc, mkc, start_addr, start);
+	IFC_SET64(mkc, mkc, len, len);
+	IFC_SET(mkc, mkc, translations_octword_size, (n + 1) / 2);
+	IFC_SET(mkc, mkc, log_page_size, log_page);
+	for (size_t i = 0; i < n; i++)
+		ifc_st64(in + IFC_SZ(create_mkey_in) + 8 * i, page[i]);
 	mlx5_cmd_ok(vf, "CREATE_MKEY", in, inlen, out, sizeof(out));
-	vf->sw->mkey_index = IFC_GET(create_mkey_out, out, mkey_index);
-	vf->sw->mkey = vf->sw->mkey_index << 8 | 0x5a;
 	free(in);
+	return IFC_GET(create_mkey_out, out, mkey_index) << 8 | MKEY_VARIANT;
+}
+
+static void alloc_pd_mkey(struct mlx5_vf *vf)
+{
+	size_t n = vf->mem->len / PAGE;
+	IFC_BUF(alloc_pd_in, in) = { 0 };
+	IFC_BUF(alloc_pd_out, out) = { 0 };
+	uint64_t *page = calloc(n, sizeof(*page));
+
+	CHECK(page);
+	IFC_SET(alloc_pd_in, in, opcode, MLX5_CMD_OP_ALLOC_PD);
+	CMD(vf, ALLOC_PD, in, out);
+	vf->sw->pd = IFC_GET(alloc_pd_out, out, pd);
+	for (size_t i = 0; i < n; i++)
+		page[i] = mlx5_iova(i * PAGE);
+	vf->sw->mkey = mlx5_create_mkey(vf, MLX5_GUEST_IOVA, vf->mem->len, 12, page, n);
+	free(page);
+}
+
+uint32_t mlx5_reserved_lkey(struct mlx5_vf *vf)
+{
+	IFC_BUF(query_special_contexts_in, in) = { 0 };
+	IFC_BUF(query_special_contexts_out, out) = { 0 };
+
+	IFC_SET(query_special_contexts_in, in, opcode, MLX5_CMD_OP_QUERY_SPECIAL_CONTEXTS);
+	CMD(vf, QUERY_SPECIAL_CONTEXTS, in, out);
+	return IFC_GET(query_special_contexts_out, out, resd_lkey);
 }
 
 void mlx5_start_polled(struct mlx5_vf *vf)
@@ -443,8 +475,8 @@ void mlx5_start_polled(struct mlx5_vf *vf)
 	sw->log_stride = v & 0xf;
 	CHECK(sw->log_sz >= 2 && sw->log_sz <= 5 && sw->log_stride >= 6);
 	sw->cmdq = mlx5_alloc(vf, PAGE);
-	sw->mbox_in = mlx5_alloc(vf, (size_t)MLX5_SLOTS * MLX5_MBOXES * MBOX_STRIDE);
-	sw->mbox_out = mlx5_alloc(vf, (size_t)MLX5_SLOTS * MLX5_MBOXES * MBOX_STRIDE);
+	sw->mbox_in = mlx5_alloc(vf, (size_t)MLX5_SLOTS * MLX5_MBOXES * MLX5_MBOX_STRIDE);
+	sw->mbox_out = mlx5_alloc(vf, (size_t)MLX5_SLOTS * MLX5_MBOXES * MLX5_MBOX_STRIDE);
 	mlx5_wr32(vf, IFC_ISEG_CMDQ_ADDR_H, (uint32_t)(mlx5_iova(sw->cmdq) >> 32));
 	mlx5_wr32(vf, IFC_ISEG_CMDQ_ADDR_L_SZ, (uint32_t)mlx5_iova(sw->cmdq));
 	start = 0;
@@ -510,7 +542,7 @@ void mlx5_start(struct mlx5_vf *vf)
 		mask |= 1ULL << types[i];
 	create_eq(vf, 1, 7, 0, mask);
 	create_eq(vf, 2, 7, 1, 0);
-	alloc_uar_pd_mkey(vf);
+	alloc_pd_mkey(vf);
 	query_mac(vf);
 	roce_on(vf);
 }
@@ -606,8 +638,8 @@ static size_t rq_bytes(const struct mlx5_qp *qp)
 	return (size_t)16 << qp->log_rq;
 }
 
-void mlx5_create_qp(struct mlx5_vf *vf, unsigned int i, unsigned int log_sq, unsigned int log_rq,
-		    unsigned int scq, unsigned int rcq)
+static void create_qp(struct mlx5_vf *vf, unsigned int i, unsigned int log_sq, unsigned int log_rq,
+		      unsigned int scq, unsigned int rcq, bool rlky)
 {
 	struct mlx5_qp *qp = &vf->sw->qp[i];
 	IFC_BUF(create_qp_out, out) = { 0 };
@@ -629,6 +661,7 @@ void mlx5_create_qp(struct mlx5_vf *vf, unsigned int i, unsigned int log_sq, uns
 	qpc = IFC_PTR(create_qp_in, in, qpc);
 	IFC_SET(create_qp_in, in, opcode, MLX5_CMD_OP_CREATE_QP);
 	IFC_SET(qpc, qpc, pm_state, PM_MIGRATED);
+	IFC_SET(qpc, qpc, rlky, rlky);
 	IFC_SET(qpc, qpc, pd, vf->sw->pd);
 	IFC_SET(qpc, qpc, uar_page, vf->sw->uar);
 	IFC_SET(qpc, qpc, user_index, 0xffffff);
@@ -643,6 +676,18 @@ void mlx5_create_qp(struct mlx5_vf *vf, unsigned int i, unsigned int log_sq, uns
 	qp->qpn = IFC_GET(create_qp_out, out, qpn);
 	qp->live = true;
 	free(in);
+}
+
+void mlx5_create_qp(struct mlx5_vf *vf, unsigned int i, unsigned int log_sq, unsigned int log_rq,
+		    unsigned int scq, unsigned int rcq)
+{
+	create_qp(vf, i, log_sq, log_rq, scq, rcq, false);
+}
+
+void mlx5_create_kernel_qp(struct mlx5_vf *vf, unsigned int i, unsigned int log_sq,
+			   unsigned int log_rq, unsigned int scq, unsigned int rcq)
+{
+	create_qp(vf, i, log_sq, log_rq, scq, rcq, true);
 }
 
 int mlx5_destroy_qp(struct mlx5_vf *vf, unsigned int i)
@@ -813,6 +858,15 @@ void mlx5_post_recv(struct mlx5_vf *vf, unsigned int i, uint64_t dst, uint32_t l
 	qp->rq_pi++;
 	wmb();
 	ifc_st32(mlx5_va(vf, qp->dbr), qp->rq_pi & 0xffff);
+}
+
+void mlx5_set_lkey(struct mlx5_vf *vf, unsigned int i, uint32_t lkey)
+{
+	struct mlx5_qp *qp = &vf->sw->qp[i];
+	uint8_t *w = sq_entry(vf, qp, qp->sq_pi - 1);
+
+	/* the data segment is the last one */
+	ifc_st32(w + ((ifc_ld32(w + 4) & 0x3f) - 1) * 16 + 4, lkey);
 }
 
 void mlx5_ring_record(struct mlx5_vf *vf, unsigned int i)

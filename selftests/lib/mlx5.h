@@ -24,6 +24,7 @@
 #define MLX5_GUEST_SIZE (4U << 20)
 #define MLX5_SLOTS 4
 #define MLX5_MBOXES 32 /* per direction and slot */
+#define MLX5_MBOX_STRIDE 1024U
 #define MLX5_MAX_EQ 3
 #define MLX5_MAX_CQ 4
 #define MLX5_MAX_QP 4
@@ -68,7 +69,7 @@ struct mlx5_sw {
 	uint32_t cmd_done; /* slots whose completion event has come */
 	uint32_t vhca_id, issi;
 	uint32_t roce, fl_ok, page_request;
-	uint32_t uar, pd, mkey, mkey_index;
+	uint32_t uar, pd, mkey;
 	uint32_t pages_given, want_pages, cmd_eqes;
 	uint8_t mac[8];
 	uint8_t gid[16];
@@ -119,12 +120,26 @@ void mlx5_cmd_post(struct mlx5_vf *vf, unsigned int slot, const void *in, size_t
 		   size_t outlen);
 int mlx5_cmd_wait(struct mlx5_vf *vf, unsigned int slot, void *out, size_t outlen,
 		  unsigned int ms);
+/* The two halves of mlx5_cmd_post(): what the processor writes, and the doorbell. */
+void mlx5_cmd_fill(struct mlx5_vf *vf, unsigned int slot, const void *in, size_t inlen,
+		   size_t outlen);
+void mlx5_cmd_ring(struct mlx5_vf *vf, unsigned int slot);
 
 /* Create CQ @i, QP @i. @log_* are numbers of entries. */
 void mlx5_create_cq(struct mlx5_vf *vf, unsigned int i, unsigned int log);
 void mlx5_create_qp(struct mlx5_vf *vf, unsigned int i, unsigned int log_sq, unsigned int log_rq,
 		    unsigned int scq, unsigned int rcq);
+/* The same, and it may use the reserved lkey. */
+void mlx5_create_kernel_qp(struct mlx5_vf *vf, unsigned int i, unsigned int log_sq,
+			   unsigned int log_rq, unsigned int scq, unsigned int rcq);
 int mlx5_destroy_qp(struct mlx5_vf *vf, unsigned int i);
+/*
+ * A key with all rights for the @len bytes of memory that lie at the @n addresses @page, pages of
+ * 2^@log_page bytes; users address them from @start on. Without pages: any address is its own.
+ */
+uint32_t mlx5_create_mkey(struct mlx5_vf *vf, uint64_t start, uint64_t len, unsigned int log_page,
+			  const uint64_t *page, size_t n);
+uint32_t mlx5_reserved_lkey(struct mlx5_vf *vf);
 /* Connect QP @i to itself, over the card's loopback. */
 void mlx5_connect_self(struct mlx5_vf *vf, unsigned int i);
 /* Connect QP @i of @a and QP @j of @b. */
@@ -138,6 +153,8 @@ void mlx5_post_read(struct mlx5_vf *vf, unsigned int qp, uint64_t dst, uint64_t 
 		    uint32_t rkey, uint32_t len);
 void mlx5_post_send(struct mlx5_vf *vf, unsigned int qp, uint64_t src, uint32_t len);
 void mlx5_post_recv(struct mlx5_vf *vf, unsigned int qp, uint64_t dst, uint32_t len);
+/* Another local key for the data of the send entry posted last. */
+void mlx5_set_lkey(struct mlx5_vf *vf, unsigned int qp, uint32_t lkey);
 /* The doorbell record, then the doorbell. */
 void mlx5_ring(struct mlx5_vf *vf, unsigned int qp);
 /* The doorbell record only, as if the processor was stopped before the store to the BAR. */
