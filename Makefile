@@ -12,9 +12,11 @@ MAKEFLAGS += --no-print-directory
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD := $(CURDIR)/build
+TIME ?= 60
+F ?=
 TB := scripts/toolbox run --
 
-.PHONY: help toolbox qemu kernel stock-kernel driver selftests check-core check check-all lint vm \
+.PHONY: help toolbox qemu kernel stock-kernel driver selftests check-core check check-all fuzz lint vm \
 	demo install clean distclean
 
 help:
@@ -25,6 +27,7 @@ help:
 	@echo '  make check     the tests                                        30 min   10 min'
 	@echo '  make check-core  host tests of the simulated firmware, no VM     3 min     60 s'
 	@echo '  make check-all   all tests: every kernel, every size            50 min   30 min'
+	@echo '  make fuzz [TIME=S] [F=NAME]  every fuzzer, or one, for S seconds (60), with ASan and UBSan'
 	@echo '  make vm        a shell in the test VM (exit: leave the shell)   25 min     15 s'
 	@echo '  make driver    mlx5_vfmig.ko for both kernels, in build/driver  20 min     10 s'
 	@echo '  make selftests the programs that run inside the VM               3 min      5 s'
@@ -35,7 +38,7 @@ help:
 	@echo '  make install   the simulator QEMU and docs under PREFIX ($(PREFIX))'
 	@echo '  make clean     remove build/       make distclean   and the cache folder'
 	@echo
-	@echo 'Scripts behind them, each with --help: scripts/{toolbox,kernel,qemu,vm,check,lint}'
+	@echo 'Scripts behind them, each with --help: scripts/{toolbox,kernel,qemu,vm,check,fuzz,lint}'
 	@echo 'Needs: x86-64, Debian 12 or 13, 9 GB of disk; root, or user namespaces. No card, no KVM.'
 
 toolbox:
@@ -69,6 +72,9 @@ check:
 
 check-all:
 	@scripts/check --full all
+
+fuzz:
+	@scripts/fuzz --time $(TIME) $(F)
 
 lint:
 	@scripts/lint

@@ -4,14 +4,14 @@
  * RC QPs of the PF connected to each other in the device's own loopback, and
  * an area for what arrives.  The firmware sends on one QP ("fw"), though that
  * has no send queue; the other one ("host") receives.  What the messages mean
- * is tracker.c's.
+ * is report.c's.
  *
  * DOC: slots
  *
  * Receive entry i always points to slot i of the area.  Messages fill entries
  * in order, so at any time the ring is
  *
- *	   taken by tracker.c     filled, in the CQ      empty
+ *	  taken by report.c      filled, in the CQ      empty
  *	  |<------------------->|<------------------>|<----------->|
  *	  given back           taken                              posted
  *

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The saving fd: asks the firmware for images and hands them out as records.
+ * A saving session: asks the firmware for images, one after the other.  The fd
+ * that hands them out is save_file.c's, the memory they go to save_mem.c's.
  *
  * DOC: states of a saving session
  *
@@ -29,250 +30,15 @@
  * The state and the lists change together, under queue_lock, and a reader
  * looks at both under it, so that "nothing to read" and "nothing more to come"
  * can never be seen apart.
- *
- * All memory is there before the VF is stopped: the buffers of the last images
- * wait on @reserve.  Should the firmware ask for more in the end than it has
- * said before, more is made then, and counted (buffers_made_late).
  */
 #include <linux/anon_inodes.h>
-#include <linux/moduleparam.h>
-#include <linux/poll.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/uio.h>
 
-#include "vfmig.h"
+#include "save.h"
 #include "trace.h"
 
-enum save_state {
-	SAVE_PRECOPY,
-	SAVE_PRECOPY_FAILED,
-	SAVE_BUSY,
-	SAVE_COMPLETE,
-	SAVE_FAILED,
-	SAVE_DEAD,
-};
-
-/* In chunk mode one buffer is filled while the others are read. */
-#define SAVE_CHUNK_SIZE		SZ_8M
-#define SAVE_MAX_CHUNKS		16u
-/* Bytes that go before each image: CHECK, and the head of FW_DATA. */
-#define SAVE_CHECK_SIZE		(VFMIG_STREAM_HEAD_SIZE + VFMIG_STREAM_CHECK_SIZE)
-#define SAVE_HEAD_SIZE		(SAVE_CHECK_SIZE + VFMIG_STREAM_HEAD_SIZE)
 /* The bound of every wait for a SAVE: mlx5_core's own for a command. */
 #define SAVE_WAIT		(60 * HZ)
-
-static uint chunks = 4;
-module_param(chunks, uint, 0644);
-MODULE_PARM_DESC(chunks, "Buffers of a session whose firmware saves in chunks, 1 to 16 (default: 4)");
-
-/*
- * A saving session.  The file owns this struct: once it exists, every failure
- * path is vfmig_save_end() and fput(), and nothing else.  The session has a
- * file reference of its own while vfmig_dev::save points here, and the file
- * holds the device, so that read() may look at it at any time.
- */
-struct vfmig_save {
-	struct vfmig_dev *vdev;
-	struct file *filp;
-	struct mlx5_async_ctx async_ctx;
-	struct vfmig_save_cmd cmd;	/* of the SAVE in flight */
-	struct list_head reserve;	/* for the last images; state_lock */
-	struct mutex read_lock;
-	wait_queue_head_t wait;		/* woken when records or state change */
-
-	spinlock_t queue_lock;		/* what follows */
-	enum save_state state;
-	enum vfmig_save_kind kind;	/* of the SAVE in flight, or the last */
-	bool tracked;			/* the firmware may be tracking */
-	u32 images;			/* queued so far */
-	u64 bytes;			/* in these */
-	struct vfmig_buf *end;		/* for the END record */
-	struct vfmig_buf *inflight;	/* the firmware writes to it */
-	u32 next_size;			/* wanted for the next SAVE, or 0 */
-	struct list_head ready;		/* records to be read, in order */
-	struct list_head spare;		/* mapped buffers without content */
-};
-
-static bool save_is_dead(struct vfmig_save *save)
-{
-	return READ_ONCE(save->state) == SAVE_DEAD || vfmig_reset_is_pending(save->vdev);
-}
-
-/* The user has left the stream open, and nothing is on its way. */
-static bool save_has_paused(struct vfmig_save *save)
-{
-	lockdep_assert_held(&save->queue_lock);
-	return !save->inflight && (save->state == SAVE_PRECOPY ||
-				   save->state == SAVE_PRECOPY_FAILED);
-}
-
-/*
- * The first record, with a reference; NULL at the end of the stream; -ENOMSG
- * if the stream pauses there; -EAGAIN if there is nothing yet.
- */
-static struct vfmig_buf *save_first(struct vfmig_save *save)
-{
-	struct vfmig_buf *buf;
-	unsigned long flags;
-
-	spin_lock_irqsave(&save->queue_lock, flags);
-	buf = list_first_entry_or_null(&save->ready, struct vfmig_buf, entry);
-	if (save_is_dead(save))
-		buf = ERR_PTR(-ENODEV);
-	else if (save->state == SAVE_FAILED)
-		buf = ERR_PTR(-EIO);
-	else if (buf)
-		vfmig_buf_get(buf);
-	else if (save_has_paused(save))
-		buf = ERR_PTR(-ENOMSG);
-	else if (save->state != SAVE_COMPLETE)
-		buf = ERR_PTR(-EAGAIN);
-	spin_unlock_irqrestore(&save->queue_lock, flags);
-	return buf;
-}
-
-/* What poll() reports; in a pause it waits for more. */
-static __poll_t save_mask(struct vfmig_save *save)
-{
-	unsigned long flags;
-	__poll_t mask = 0;
-
-	spin_lock_irqsave(&save->queue_lock, flags);
-	if (save_is_dead(save) || save->state == SAVE_FAILED)
-		mask = EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
-	else if (!list_empty(&save->ready) || save->state == SAVE_COMPLETE)
-		mask = EPOLLIN | EPOLLRDNORM;
-	spin_unlock_irqrestore(&save->queue_lock, flags);
-	return mask;
-}
-
-/* A reader has something to get, be it an error. */
-static bool save_is_readable(struct vfmig_save *save)
-{
-	bool paused;
-
-	if (save_mask(save))
-		return true;
-	scoped_guard(spinlock_irqsave, &save->queue_lock)
-		paused = save_has_paused(save);
-	return paused;
-}
-
-/* The first record has been read to its end. */
-static void save_retire(struct vfmig_save *save, struct vfmig_buf *buf)
-{
-	bool drop = false;
-
-	scoped_guard(spinlock_irqsave, &save->queue_lock) {
-		if (save->state == SAVE_DEAD)
-			break;
-		list_del_init(&buf->entry);
-		if (!buf->npages) {
-			drop = true;
-			break;
-		}
-		list_add_tail(&buf->entry, &save->spare);
-		/* Under the lock: the workqueue may go once we are DEAD. */
-		if (save->next_size)
-			queue_work(save->vdev->wq, &save->vdev->work);
-	}
-
-	if (drop)
-		vfmig_buf_put(buf);
-}
-
-/* The checksum of an image, which SAVE's callback has no time for. */
-static void save_make_check(struct vfmig_buf *buf)
-{
-	u32 crc;
-
-	crc = vfmig_stream_crc(VFMIG_STREAM_CRC_INIT,
-			       buf->head + SAVE_CHECK_SIZE,
-			       VFMIG_STREAM_HEAD_SIZE);
-	crc = vfmig_buf_crc(buf, 0, buf->len, crc);
-	vfmig_stream_put_check(buf->head, buf->number, crc);
-	buf->unchecked = false;
-}
-
-static ssize_t save_copy(struct vfmig_save *save, struct iov_iter *to)
-{
-	ssize_t done = 0;
-
-	lockdep_assert_held(&save->read_lock);
-	while (iov_iter_count(to)) {
-		struct vfmig_buf *buf __free(vfmig_buf_put) = save_first(save);
-		u64 left;
-		size_t n;
-
-		if (IS_ERR_OR_NULL(buf))
-			return done ?: PTR_ERR_OR_ZERO(buf);
-
-		if (buf->unchecked)
-			save_make_check(buf);
-		left = buf->head_len + (u64)buf->len - buf->pos;
-		left = min_t(u64, left, iov_iter_count(to));
-		n = vfmig_buf_read(buf, buf->pos, to);
-		/* Pairs with the READ_ONCE() of save_count(). */
-		WRITE_ONCE(buf->pos, buf->pos + n);
-		vfmig_stat_add(save->vdev, VFMIG_STAT_BYTES_READ, n);
-		done += n;
-		if (n < left)
-			return done ?: -EFAULT;
-		if (buf->pos == buf->head_len + (u64)buf->len)
-			save_retire(save, buf);
-		if (signal_pending(current))
-			break;
-	}
-	return done;
-}
-
-static ssize_t vfmig_save_read_iter(struct kiocb *iocb, struct iov_iter *to)
-{
-	struct vfmig_save *save = iocb->ki_filp->private_data;
-	bool nonblock = iocb->ki_filp->f_flags & O_NONBLOCK ||
-			iocb->ki_flags & IOCB_NOWAIT;
-	ssize_t ret;
-
-	for (;;) {
-		if (nonblock) {
-			if (!mutex_trylock(&save->read_lock))
-				return -EAGAIN;
-		} else if (mutex_lock_interruptible(&save->read_lock)) {
-			return -ERESTARTSYS;
-		}
-		ret = save_copy(save, to);
-		mutex_unlock(&save->read_lock);
-		if (ret != -EAGAIN || nonblock)
-			return ret;
-
-		/* No lock is held, nothing taken: look again afterwards. */
-		ret = wait_event_interruptible(save->wait,
-					       save_is_readable(save));
-		if (ret)
-			return ret;
-	}
-}
-
-static __poll_t vfmig_save_poll(struct file *filp, struct poll_table_struct *pt)
-{
-	struct vfmig_save *save = filp->private_data;
-
-	poll_wait(filp, &save->wait, pt);
-	return save_mask(save);
-}
-
-static int vfmig_save_release(struct inode *inode, struct file *filp)
-{
-	struct vfmig_save *save = filp->private_data;
-
-	mutex_destroy(&save->read_lock);
-	vfio_put_device(&save->vdev->core.vdev);
-	kfree(save);
-	return 0;
-}
-
-static const struct file_operations vfmig_save_fops;
 
 static void save_fail(struct vfmig_save *save)
 {
@@ -308,7 +74,7 @@ static bool save_result_is_good(struct vfmig_save *save,
 	u64 room = vfmig_buf_size(save->inflight);
 
 	/* A reset or a detach has broken it, or nobody wants it. */
-	if (save_is_dead(save))
+	if (vfmig_save_is_dead(save))
 		return false;
 	if (res->err) {
 		dev_err_ratelimited(vfmig_device(vdev),
@@ -425,38 +191,6 @@ static int save_submit(struct vfmig_save *save, struct vfmig_buf *buf,
 	return err;
 }
 
-/* A buffer of the session for an image of @size bytes, off its list. */
-static struct vfmig_buf *save_take(struct vfmig_save *save, u64 size)
-{
-	struct vfmig_buf *buf;
-
-	lockdep_assert_held(&save->vdev->state_lock);
-	scoped_guard(spinlock_irqsave, &save->queue_lock) {
-		buf = vfmig_buf_fit(&save->spare, size);
-		if (!buf)
-			break;
-		list_del_init(&buf->entry);
-		vfmig_buf_clear(buf);
-	}
-	return buf;
-}
-
-/* The same while the VF is stopped, when nothing should have to be made. */
-static struct vfmig_buf *save_take_late(struct vfmig_save *save, u64 size)
-{
-	struct vfmig_buf *buf = save_take(save, size);
-
-	if (buf)
-		return buf;
-	vfmig_stat_inc(save->vdev, VFMIG_STAT_LATE_BUFS);
-	buf = vfmig_pool_get(save->vdev, size);
-	if (IS_ERR(buf))
-		dev_err_ratelimited(vfmig_device(save->vdev),
-				    "no memory for the last %llu bytes of state: %pe\n",
-				    size, buf);
-	return buf;
-}
-
 /* ORIGIN and the hint begin the stream; memory for END is there in time. */
 static int save_add_first(struct vfmig_save *save, u64 size, bool several)
 {
@@ -490,54 +224,11 @@ static int save_add_first(struct vfmig_save *save, u64 size, bool several)
 	return 0;
 }
 
-/* How many buffers of which size the last phase wants. */
-struct save_plan {
-	unsigned int count;
-	u64 size;
-};
-
-static void save_make_plan(struct vfmig_dev *vdev,
-			   const struct vfmig_query *query,
-			   struct save_plan *plan)
-{
-	u64 max_chunks = clamp(READ_ONCE(chunks), 1u, SAVE_MAX_CHUNKS);
-
-	plan->count = 1;
-	plan->size = query->required;
-	if (!vdev->chunk_mode || !plan->size)
-		return;
-	plan->size = max_t(u64, plan->size,
-			   min_t(u64, query->remaining, SAVE_CHUNK_SIZE));
-	plan->count = clamp(DIV64_U64_ROUND_UP(query->remaining, plan->size),
-			    1, max_chunks);
-}
-
-/* Room for what a VF that still runs may add. */
-static u64 save_with_slack(u64 size)
-{
-	return size + size / 8 + SZ_64K;
-}
-
-/* The firmware's answer about the whole state, which is never nothing. */
-static int save_query(struct vfmig_dev *vdev, struct vfmig_query *query)
-{
-	int err;
-
-	err = vfmig_cmd_query_vhca_migration_state(vdev, VFMIG_QUERY_FULL,
-						   query);
-	if (err || query->required)
-		return err;
-	dev_err_ratelimited(vfmig_device(vdev),
-			    "QUERY_VHCA_MIGRATION_STATE answered with a size of 0\n");
-	vfmig_error(vdev, "QUERY_VHCA_MIGRATION_STATE: a size of 0");
-	return -EIO;
-}
-
 /* Start the first SAVE of a VF that runs. */
 static int save_start_tracking(struct vfmig_save *save, u64 size)
 {
-	struct vfmig_buf *buf = save_take(save, size) ?:
-				vfmig_pool_get(save->vdev, save_with_slack(size));
+	struct vfmig_buf *buf = vfmig_save_take(save, size) ?:
+				vfmig_pool_get(save->vdev, vfmig_save_with_slack(size));
 
 	if (IS_ERR(buf))
 		return PTR_ERR(buf);
@@ -553,23 +244,15 @@ static int save_start(struct vfmig_save *save, enum vfmig_save_when when)
 	struct vfmig_dev *vdev = save->vdev;
 	bool running = when != VFMIG_SAVE_STOPPED;
 	struct vfmig_query query;
-	struct save_plan plan;
-	struct vfmig_buf *buf;
-	unsigned int i;
+	u64 size;
 	int err;
 
-	err = save_query(vdev, &query);
+	err = vfmig_save_query(vdev, &query);
+	if (!err)
+		err = vfmig_save_fill(save, &query, running, &size);
 	if (err)
 		return err;
-	save_make_plan(vdev, &query, &plan);
-	for (i = 0; i < plan.count; i++) {
-		buf = vfmig_pool_get(vdev, running ? save_with_slack(plan.size) :
-				     plan.size);
-		if (IS_ERR(buf))
-			return PTR_ERR(buf);
-		list_add_tail(&buf->entry, &save->reserve);
-	}
-	err = save_add_first(save, plan.size, running || vdev->chunk_mode);
+	err = save_add_first(save, size, running || vdev->chunk_mode);
 	if (err)
 		return err;
 
@@ -583,7 +266,7 @@ static int save_start(struct vfmig_save *save, enum vfmig_save_when when)
 	}
 	scoped_guard(spinlock_irqsave, &save->queue_lock)
 		list_splice_tail_init(&save->reserve, &save->spare);
-	return save_submit(save, save_take(save, query.required),
+	return save_submit(save, vfmig_save_take(save, query.required),
 			   VFMIG_SAVE_FULL);
 }
 
@@ -638,26 +321,6 @@ struct file *vfmig_save_open(struct vfmig_dev *vdev, enum vfmig_save_when when)
 	return filp;
 }
 
-/**
- * vfmig_save_prepare - have memory for a session that may follow
- * @vdev: the VF, running, with no saving session
- *
- * Only tries: a session that finds no buffers makes its own.
- *
- * Context: Process; state_lock held.  Waits for the firmware.
- */
-void vfmig_save_prepare(struct vfmig_dev *vdev)
-{
-	struct vfmig_query query;
-	struct save_plan plan;
-
-	lockdep_assert_held(&vdev->state_lock);
-	if (save_query(vdev, &query))
-		return;
-	save_make_plan(vdev, &query, &plan);
-	vfmig_pool_fill(vdev, plan.count, save_with_slack(plan.size));
-}
-
 static bool save_is_idle(struct vfmig_save *save)
 {
 	bool idle;
@@ -693,42 +356,6 @@ int vfmig_save_settle(struct vfmig_dev *vdev)
 }
 
 /**
- * vfmig_save_reserve - see to it that the last images will find their memory
- * @vdev: the VF, in PRE_COPY, about to be stopped
- *
- * Only tries: what was reserved at first stays.
- *
- * Context: Process; state_lock held.  Waits for the firmware.
- */
-void vfmig_save_reserve(struct vfmig_dev *vdev)
-{
-	struct vfmig_save *save = vdev->save;
-	struct vfmig_query query;
-	struct vfmig_buf *buf, *tmp;
-	struct save_plan plan;
-	unsigned int have = 0;
-	LIST_HEAD(small);
-
-	lockdep_assert_held(&vdev->state_lock);
-	if (!save || save_query(vdev, &query))
-		return;
-	save_make_plan(vdev, &query, &plan);
-	list_for_each_entry_safe(buf, tmp, &save->reserve, entry) {
-		if (vfmig_buf_size(buf) >= plan.size)
-			have++;
-		else
-			list_move(&buf->entry, &small);
-	}
-	for (; have < plan.count; have++) {
-		buf = vfmig_pool_get(vdev, save_with_slack(plan.size));
-		if (IS_ERR(buf))
-			break;
-		list_add_tail(&buf->entry, &save->reserve);
-	}
-	list_splice_tail(&small, &save->reserve);
-}
-
-/**
  * vfmig_save_track - start the first SAVE of a session opened quietly
  * @vdev: the VF, running again, in PRE_COPY
  *
@@ -746,7 +373,7 @@ void vfmig_save_track(struct vfmig_dev *vdev)
 	lockdep_assert_held(&vdev->state_lock);
 	if (!save || save->tracked || READ_ONCE(save->state) != SAVE_PRECOPY)
 		return;
-	err = save_query(vdev, &query);
+	err = vfmig_save_query(vdev, &query);
 	if (!err)
 		err = save_start_tracking(save, query.required);
 	if (!err)
@@ -756,6 +383,27 @@ void vfmig_save_track(struct vfmig_dev *vdev)
 			     ERR_PTR(err));
 	scoped_guard(spinlock_irqsave, &save->queue_lock)
 		save->state = SAVE_PRECOPY_FAILED;
+}
+
+/**
+ * vfmig_save_changes - save what has changed while the VF runs
+ * @save: the session, in pre-copy, with no SAVE in flight
+ * @size: bytes that the firmware asks for
+ * @initial: they are new initial data
+ *
+ * Context: Process; state_lock held.  Waits for the firmware, but not for the
+ * SAVE it starts.
+ * Return: 0, or as vfmig_pool_get(), or a delivery error.
+ */
+int vfmig_save_changes(struct vfmig_save *save, u64 size, bool initial)
+{
+	struct vfmig_buf *buf = vfmig_save_take(save, size) ?:
+				vfmig_pool_get(save->vdev, size);
+
+	if (IS_ERR(buf))
+		return PTR_ERR(buf);
+	buf->initial = initial;
+	return save_submit(save, buf, VFMIG_SAVE_TRACK_NEXT);
 }
 
 /**
@@ -792,13 +440,13 @@ int vfmig_save_finish(struct vfmig_dev *vdev)
 		err = vfmig_cmd_query_vhca_migration_state(vdev, VFMIG_QUERY_DELTA,
 							   &query);
 	else
-		err = save_query(vdev, &query);
+		err = vfmig_save_query(vdev, &query);
 	if (err)
 		return err;
 
 	scoped_guard(spinlock_irqsave, &save->queue_lock)
 		list_splice_tail_init(&save->reserve, &save->spare);
-	buf = save_take_late(save, query.required);
+	buf = vfmig_save_take_late(save, query.required);
 	if (IS_ERR(buf)) {
 		err = PTR_ERR(buf);
 		goto restore;
@@ -894,7 +542,7 @@ void vfmig_save_next(struct vfmig_dev *vdev)
 	}
 	if (!size)
 		return;
-	buf = save_take_late(save, size);
+	buf = vfmig_save_take_late(save, size);
 	if (IS_ERR(buf) || save_submit(save, buf, VFMIG_SAVE_NEXT))
 		save_fail(save);
 }
@@ -938,167 +586,3 @@ void vfmig_save_end(struct vfmig_dev *vdev)
 	vdev->save = NULL;
 	fput(save->filp);
 }
-
-/* Bytes to be read, those of the SAVE in flight taken for as many as fit. */
-static void save_count(struct vfmig_save *save, u64 *initial, u64 *dirty)
-{
-	struct vfmig_buf *buf;
-	u64 sum[2] = {};
-
-	scoped_guard(spinlock_irqsave, &save->queue_lock) {
-		/* Pairs with the WRITE_ONCE() of save_copy(). */
-		list_for_each_entry(buf, &save->ready, entry)
-			sum[buf->initial] += buf->head_len + (u64)buf->len -
-					     READ_ONCE(buf->pos);
-		buf = save->inflight;
-		if (buf)
-			sum[buf->initial] += SAVE_HEAD_SIZE +
-					     vfmig_buf_size(buf);
-	}
-	*initial = sum[true];
-	*dirty = sum[false];
-}
-
-/* What has changed since the last tracked SAVE can be asked for. */
-static bool save_has_delta(struct vfmig_save *save)
-{
-	bool has;
-
-	scoped_guard(spinlock_irqsave, &save->queue_lock)
-		has = save->state == SAVE_PRECOPY && save->tracked &&
-		      !save->inflight;
-	return has;
-}
-
-/**
- * vfmig_save_data_size - how much will a user have to read from STOP_COPY?
- * @vdev: the VF, with or without a saving session
- * @size: the answer
- *
- * Context: Process; state_lock held.  Waits for the firmware.
- * Return: 0, -ENOTCONN while the PF is detached, or the firmware's errno.
- */
-int vfmig_save_data_size(struct vfmig_dev *vdev, u64 *size)
-{
-	struct vfmig_save *save = vdev->save;
-	struct vfmig_query query;
-	u64 initial, dirty;
-	int err;
-
-	lockdep_assert_held(&vdev->state_lock);
-	if (save && save_has_delta(save) &&
-	    !vfmig_cmd_query_vhca_migration_state(vdev, VFMIG_QUERY_DELTA,
-						  &query)) {
-		save_count(save, &initial, &dirty);
-		*size = initial + dirty + query.remaining;
-		return 0;
-	}
-	err = vfmig_cmd_query_vhca_migration_state(vdev, VFMIG_QUERY_FULL,
-						   &query);
-	if (!err)
-		*size = query.remaining;
-	return err;
-}
-
-/* Save what has changed while the VF runs. */
-static int save_changes(struct vfmig_save *save, u64 size, bool initial)
-{
-	struct vfmig_buf *buf = save_take(save, size) ?:
-				vfmig_pool_get(save->vdev, size);
-
-	if (IS_ERR(buf))
-		return PTR_ERR(buf);
-	buf->initial = initial;
-	return save_submit(save, buf, VFMIG_SAVE_TRACK_NEXT);
-}
-
-/* There is new initial data: what is still unread comes before it. */
-static void save_reinit(struct vfmig_save *save)
-{
-	struct vfmig_buf *buf;
-
-	vfmig_stat_inc(save->vdev, VFMIG_STAT_REINITS);
-	scoped_guard(spinlock_irqsave, &save->queue_lock) {
-		list_for_each_entry(buf, &save->ready, entry)
-			buf->initial = true;
-	}
-}
-
-/*
- * Fill @info, and have a SAVE on its way if all has been read and there is
- * more: then, and only then, both sizes are 0 where read() gives -ENOMSG.
- */
-static int save_precopy_info(struct vfmig_save *save,
-			     struct vfio_precopy_info *info)
-{
-	struct vfmig_dev *vdev = save->vdev;
-	struct vfmig_query query = {};
-	bool reinit = false;
-	u64 initial, dirty;
-	int err;
-
-	guard(vfmig_state)(vdev);
-	if (vdev->mig_state != VFIO_DEVICE_STATE_PRE_COPY &&
-	    vdev->mig_state != VFIO_DEVICE_STATE_PRE_COPY_P2P)
-		return -EINVAL;
-	if (vdev->save != save || READ_ONCE(save->state) == SAVE_FAILED)
-		return -ENODEV;
-
-	/* A VF that is suspended in part cannot be saved with tracking. */
-	if (vdev->mig_state == VFIO_DEVICE_STATE_PRE_COPY &&
-	    save_has_delta(save)) {
-		err = vfmig_cmd_query_vhca_migration_state(vdev,
-							   VFMIG_QUERY_DELTA,
-							   &query);
-		if (err)
-			return err;
-		reinit = vfmig_precopy_info_v2(&vdev->core.vdev) &&
-			 query.migration_state == VFMIG_MIGRATION_STATE_INIT;
-		if (reinit) {
-			save_reinit(save);
-			info->flags |= VFMIG_PRECOPY_INFO_REINIT;
-		}
-	}
-
-	save_count(save, &initial, &dirty);
-	if (query.required && (reinit || !(initial + dirty))) {
-		err = save_changes(save, query.required, reinit);
-		if (err)
-			return err;
-		save_count(save, &initial, &dirty);
-	} else {
-		dirty += query.required;
-	}
-	info->initial_bytes = initial;
-	info->dirty_bytes = initial ? 0 : dirty;
-	return 0;
-}
-
-static long vfmig_save_ioctl(struct file *filp, unsigned int cmd,
-			     unsigned long arg)
-{
-	struct vfmig_save *save = filp->private_data;
-	struct vfio_precopy_info info = {};
-	int err;
-
-	err = vfmig_check_precopy_ioctl(&save->vdev->core.vdev, cmd, arg,
-					&info);
-	if (err)
-		return err;
-	err = save_precopy_info(save, &info);
-	if (err)
-		return err;
-	if (copy_to_user((void __user *)arg, &info,
-			 offsetofend(struct vfio_precopy_info, dirty_bytes)))
-		return -EFAULT;
-	return 0;
-}
-
-static const struct file_operations vfmig_save_fops = {
-	.owner = THIS_MODULE,
-	.read_iter = vfmig_save_read_iter,
-	.poll = vfmig_save_poll,
-	.unlocked_ioctl = vfmig_save_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
-	.release = vfmig_save_release,
-};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * DMA logging: what tracker.c, report_ring.c and fwcmd_track.c share.
+ * DMA logging: what tracker.c, report.c, report_ring.c and
+ * fwcmd_track.c share.
  *
  * Locks, outermost first; none of them is ever taken together with state_lock,
  * so a report holds up no change of state and no transfer of it:
@@ -23,10 +24,11 @@
 
 #include "track_plan.h"
 
+struct iova_bitmap;
 struct mlx5_frag_buf;
+struct vfio_device;
 struct vfmig_dev;
 struct vfmig_ring;
-struct vfmig_track;
 
 /* Bits of vfmig_tracker::events. */
 enum vfmig_track_event {
@@ -47,6 +49,29 @@ struct vfmig_tracker {
 	wait_queue_head_t wait;		/* woken when events are set */
 };
 
+/* A message of a report, to be read with vfmig_ring_entry(). */
+struct vfmig_msg {
+	u32 slot;
+	u32 entries;
+	u8 state;	/* of the object: MLX5_PAGE_TRACK_STATE_* */
+};
+
+/* A session; guarded by vfmig_tracker::lock. */
+struct vfmig_track {
+	struct vfmig_ring *ring;
+	u32 id;
+	bool has_obj;
+	bool failed;
+	u64 page;			/* size of a page */
+	struct vfmig_range *ranges;	/* in order, multiples of @page */
+	u32 nranges;
+	struct vfmig_carry carry;
+
+	bool has_msg;			/* taken from the ring, not given back */
+	struct vfmig_msg msg;
+	u32 next;			/* entry of it */
+};
+
 /* tracker.c */
 int vfmig_tracker_init(struct vfmig_dev *vdev);
 void vfmig_tracker_free(struct vfmig_dev *vdev);
@@ -54,14 +79,11 @@ void vfmig_tracker_close(struct vfmig_dev *vdev);
 void vfmig_tracker_attach(struct vfmig_dev *vdev);
 void vfmig_tracker_detach(struct vfmig_dev *vdev);
 
-/* report_ring.c */
+/* report.c */
+int vfmig_log_read_and_clear(struct vfio_device *core_vdev, unsigned long iova,
+			     unsigned long length, struct iova_bitmap *dirty);
 
-/* A message of a report, to be read with vfmig_ring_entry(). */
-struct vfmig_msg {
-	u32 slot;
-	u32 entries;
-	u8 state;	/* of the object: MLX5_PAGE_TRACK_STATE_* */
-};
+/* report_ring.c */
 
 struct vfmig_ring *vfmig_ring_create(struct vfmig_dev *vdev,
 				     const struct vfmig_track_plan *plan);

@@ -338,15 +338,19 @@ enum vfmig_save_when {
 };
 
 struct file *vfmig_save_open(struct vfmig_dev *vdev, enum vfmig_save_when when);
-void vfmig_save_prepare(struct vfmig_dev *vdev);
 int vfmig_save_settle(struct vfmig_dev *vdev);
-void vfmig_save_reserve(struct vfmig_dev *vdev);
 void vfmig_save_track(struct vfmig_dev *vdev);
 int vfmig_save_finish(struct vfmig_dev *vdev);
 int vfmig_save_cancel(struct vfmig_dev *vdev);
-int vfmig_save_data_size(struct vfmig_dev *vdev, u64 *size);
 void vfmig_save_end(struct vfmig_dev *vdev);
 void vfmig_save_next(struct vfmig_dev *vdev);
+
+/* save_mem.c */
+void vfmig_save_prepare(struct vfmig_dev *vdev);
+void vfmig_save_reserve(struct vfmig_dev *vdev);
+
+/* save_file.c */
+int vfmig_save_data_size(struct vfmig_dev *vdev, u64 *size);
 
 /* resume.c */
 struct file *vfmig_resume_open(struct vfmig_dev *vdev);

@@ -6,6 +6,7 @@
 #include "core.h"
 
 #define CMDIF_REV 5
+#define INIT_TIMEOUT_MS 2000 /* what drivers wait for "initializing" if they are told nothing */
 #define HEALTH_PERIOD_NS 100000000u /* one count per 100 ms; a driver looks every 2 s */
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -36,6 +37,10 @@ static uint32_t iseg_read(const struct fwsim_vhca *v, uint64_t off)
 		return v->health_rfr ? 0x82000000u : 0;
 	case IFC_ISEG_HEALTH + 0x3c: /* irisc_index, synd, ext_synd */
 		return (uint32_t)v->health_synd << 16;
+	case IFC_ISEG_CMD_EXEC_TO:
+		return c->cmd_timeout_ms; /* bits 31:29 are the unit, 0 = ms */
+	case IFC_ISEG_CMD_Q_INIT_TO: /* 0: no time-outs from the firmware, also not in DTOR */
+		return c->cmd_timeout_ms ? INIT_TIMEOUT_MS : 0;
 	case IFC_ISEG_TIMER_H:
 		return (uint32_t)(internal_timer(v) >> 32);
 	case IFC_ISEG_TIMER_L:
@@ -43,7 +48,7 @@ static uint32_t iseg_read(const struct fwsim_vhca *v, uint64_t off)
 	case IFC_ISEG_HEALTH_COUNTER:
 		return (uint32_t)(internal_timer(v) / HEALTH_PERIOD_NS) & 0xffffff;
 	}
-	return 0; /* also "initializing" and the timeouts: 0 means done, and the driver's own */
+	return 0; /* also "initializing": done */
 }
 
 void fwsim_bar_read(struct fwsim *fw, unsigned int fn, uint64_t off, void *buf, size_t len)

@@ -274,12 +274,14 @@ static void complete(struct fwsim_cmd *cmd)
 	v->cmd[slot] = NULL;
 	v->cmd_busy &= ~(1u << slot);
 	if (write_answer(cmd)) {
-		fwsim_trace_ignored(v, "the answer of slot %u (%s) cannot be written", slot,
-				    cmd->op ? cmd->op->name : "?");
+		fwsim_trace_note(v, "the answer of slot %u (%s) cannot be written", slot,
+				 cmd->op ? cmd->op->name : "?");
 	} else {
 		fwsim_record_done(cmd);
 		fwsim_trace_cmd(cmd);
 		if (cmd->by_event)
+			fwsim_event_cmd(v, 1u << slot);
+		if (cmd->by_event && fwsim_does(&cmd->act, FWSIM_DO_TWICE))
 			fwsim_event_cmd(v, 1u << slot);
 	}
 	cmd_free(cmd);
@@ -291,15 +293,69 @@ static void complete_late(struct fwsim *fw, void *arg)
 	complete(arg);
 }
 
+/* What a fault rule has held back is read and executed now, or when the VHCA may start work again. */
+static void undelay(struct fwsim *fw, void *arg)
+{
+	struct fwsim_cmd *cmd = arg;
+	struct fwsim_vhca *v = cmd->vhca;
+	uint32_t bit = 1u << cmd->slot;
+
+	v->cmd[cmd->slot] = NULL;
+	v->cmd_busy &= ~bit;
+	v->cmd_asked |= bit;
+	v->cmd_act[cmd->slot] = cmd->act;
+	v->cmd_pending |= bit;
+	if (!cmd->by_event)
+		v->cmd_polled |= bit;
+	cmd_free(cmd);
+	fw->work = true;
+}
+
+static void delay(struct fwsim_cmd *cmd)
+{
+	uint64_t ns = cmd->act.val[FWSIM_DO_DELAY];
+
+	cmd->act.set &= ~(1u << FWSIM_DO_DELAY);
+	cmd->timer.fn = undelay;
+	cmd->vhca->cmd[cmd->slot] = cmd;
+	fwsim_timer_start(cmd->fw, &cmd->timer, cmd->started + ns);
+}
+
+/* No answer, until the VHCA is reset or the driver uses the slot again. */
+static void hang(struct fwsim_cmd *cmd)
+{
+	cmd->hung = true;
+	cmd->timer.fn = NULL; /* nothing to finish when the VHCA stops */
+	cmd->vhca->cmd[cmd->slot] = cmd;
+}
+
+/* A whole command, with what the fault rules make of it. */
+static void carry_out(struct fwsim_cmd *cmd)
+{
+	const struct fwsim_fault_act *act = &cmd->act;
+
+	if (fwsim_does(act, FWSIM_DO_LOST))
+		return;
+	if (fwsim_does(act, FWSIM_DO_DELIVERY))
+		undelivered(cmd, (enum ifc_delivery)act->val[FWSIM_DO_DELIVERY], "fault rule %u",
+			    act->rule);
+	else
+		fwsim_dispatch(cmd);
+	if (fwsim_does(act, FWSIM_DO_LATE))
+		cmd->delay_ns += act->val[FWSIM_DO_LATE];
+}
+
 static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 {
+	bool asked = v->cmd_asked & 1u << slot;
 	uint8_t e[IFC_CMDQ_ENTRY_SIZE];
 	struct fwsim_cmd *cmd;
 	bool delivered;
 	uint64_t at = v->cmdq_addr + slot * IFC_CMDQ_ENTRY_SIZE;
 
+	v->cmd_asked &= ~(1u << slot);
 	if (fwsim_dma_read(v, at, e, sizeof(e))) {
-		fwsim_trace_ignored(v, "doorbell of slot %u: its entry cannot be read", slot);
+		fwsim_trace_note(v, "doorbell of slot %u: its entry cannot be read", slot);
 		return;
 	}
 	if (!(e[ENT_STATUS_OWN] & OWNER_FIRMWARE)) {
@@ -321,16 +377,30 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 	cmd->timer = (struct fwsim_timer){ .deadline = UINT64_MAX, .fn = complete_late, .arg = cmd };
 	v->cmd_busy |= 1u << slot;
 	delivered = read_command(cmd, e);
-	fwsim_record_cmd(cmd);
-	if (delivered)
-		fwsim_dispatch(cmd);
-	else
+	if (!asked)
+		fwsim_record_cmd(cmd);
+	if (!delivered) {
 		fwsim_violation_cmd(cmd);
+	} else {
+		if (asked)
+			cmd->act = v->cmd_act[slot];
+		else
+			fwsim_fault_cmd(cmd);
+		if (fwsim_does(&cmd->act, FWSIM_DO_DELAY)) {
+			delay(cmd);
+			return;
+		}
+		carry_out(cmd);
+	}
 	free(cmd->in);
 	cmd->in = NULL;
 	cmd->delay_ns += v->fw->cfg.cmd_latency_ns;
 	/* DISABLE_HCA of the issuer itself has dropped all its slots but is to be answered all the same. */
 	v->cmd_busy |= 1u << slot;
+	if (fwsim_does(&cmd->act, FWSIM_DO_LOST) || fwsim_does(&cmd->act, FWSIM_DO_SILENT)) {
+		hang(cmd);
+		return;
+	}
 	if (!cmd->delay_ns) {
 		complete(cmd);
 		return;
@@ -339,17 +409,32 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 	fwsim_timer_start(v->fw, &cmd->timer, cmd->started + cmd->delay_ns);
 }
 
+/* Slots that hang and are used again by a driver that has given their commands up. */
+static void forget_hung(struct fwsim_vhca *v, uint32_t slots)
+{
+	for (unsigned int slot = 0; slot < FWSIM_CMDQ_SLOTS; slot++) {
+		if (!(slots >> slot & 1) || !v->cmd[slot] || !v->cmd[slot]->hung)
+			continue;
+		fwsim_trace_note(v, "slot %u is used again; its last command never completed", slot);
+		cmd_free(v->cmd[slot]);
+		v->cmd[slot] = NULL;
+		v->cmd_busy &= ~(1u << slot);
+	}
+}
+
 /* ---- the queue ------------------------------------------------------------------------------ */
 
 void fwsim_cmdif_doorbell(struct fwsim_vhca *v, uint32_t slots)
 {
-	uint32_t busy = slots & v->cmd_busy;
+	uint32_t busy;
 
 	fwsim_trace_simple(v, FWSIM_TRACE_DOORBELL, IFC_ISEG_CMD_DBELL, slots, 0, "");
 	if (!v->cmdq_addr) {
 		fwsim_trace_ignored(v, "command doorbell 0x%x, but no command queue is set", slots);
 		return;
 	}
+	forget_hung(v, slots & v->cmd_busy);
+	busy = slots & v->cmd_busy;
 	if (busy)
 		fwsim_trace_ignored(v, "doorbell of slots 0x%x, which are being executed", busy);
 	slots &= ~busy;
@@ -400,5 +485,6 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v)
 	}
 	v->cmd_pending = 0;
 	v->cmd_polled = 0;
+	v->cmd_asked = 0;
 	v->cmd_busy = 0;
 }

@@ -110,6 +110,8 @@ static const struct {
 	{ "record", "on [CLASS,…]|off|stat|flush",
 	  "record what happens; CLASS is cmd, event, state, error (these by default), cqe, doorbell",
 	  1, fwsim_verb_record },
+	{ "fault", "add SITE [FILTER…] ACTION… | list | remove ID | clear | sites [reset|off]",
+	  "rules of what is to go wrong, where and when", 1, fwsim_verb_fault },
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -23,6 +23,9 @@ struct fwsim_ctl {
 
 typedef bool fwsim_verb(struct fwsim_ctl *c);
 
+/* Verbs of other files. */
+fwsim_verb fwsim_verb_fault;
+
 /* One line of the answer; without a line end. */
 void fwsim_ctl_print(struct fwsim_ctl *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The last line of an answer that is a refusal. Always false. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fault.h"
 #include "fwsim.h"
 #include "ifc.h"
 
@@ -252,6 +253,8 @@ struct fwsim_vhca {
 	uint32_t cmd_polled;	/* of those: rung while there was no command EQ, so complete without event */
 	uint32_t cmd_busy;	/* slots being executed */
 	struct fwsim_cmd *cmd[FWSIM_CMDQ_SLOTS]; /* delayed commands */
+	uint32_t cmd_asked; /* pending slots that the fault rules have seen: cmd_act is what they said */
+	struct fwsim_fault_act cmd_act[FWSIM_CMDQ_SLOTS];
 	uint16_t issi;
 
 	uint8_t *cap_cur[FWSIM_CAP_TYPES]; /* 4096 bytes each once set by SET_HCA_CAP, else NULL */
@@ -306,6 +309,8 @@ struct fwsim {
 	struct fwsim_timer kick;    /* goes on with work that used up its budget */
 	struct fwsim_timer rc_wait; /* first wait_until of any QP: rc.c */
 	struct fwsim_table track;   /* page trackers of the PF: page_track.c */
+	struct fwsim_faults *faults; /* NULL until there was a rule: fault.c */
+	bool fault_on;		     /* a site has to be told of */
 	/* VSC of the PF: vsc.c */
 	uint32_t vsc_sem, vsc_counter, vsc_addr, vsc_data, vsc_ctrl;
 	/* the port: reg.c */
@@ -360,6 +365,8 @@ struct fwsim_cmd {
 	uint8_t csum;		/* checksum level that was in force when it was read */
 	bool ready;		/* done, but its answer must wait: the VHCA may do no DMA */
 	bool declined;		/* refused by fwsim_decline() */
+	bool hung;		/* a fault rule wants no answer: the slot stays busy */
+	struct fwsim_fault_act act;
 	enum ifc_delivery delivery;
 	enum ifc_status status;
 	uint32_t syndrome;
@@ -393,6 +400,7 @@ struct fwsim_op {
 };
 
 const struct fwsim_op *fwsim_op_find(uint16_t opcode);
+const struct fwsim_op *fwsim_op_named(const char *name);
 /* Check @cmd against its row and, if all is well, call the handler; fills in status and out. */
 void fwsim_dispatch(struct fwsim_cmd *cmd);
 /* Record why a command is refused, and return @status: return fwsim_refuse(cmd, BAD_RES, ...). */
@@ -641,6 +649,17 @@ void fwsim_page_track_mark(struct fwsim_vhca *v, uint64_t addr, size_t len);
 /* Send what trackers have to say. True if there is more to do at once. */
 bool fwsim_page_track_run(struct fwsim *fw);
 void fwsim_page_track_drop(struct fwsim_vhca *v); /* those that @v has made */
+struct fwsim_vhca *fwsim_page_track_target(struct fwsim *fw, uint32_t id); /* NULL: no such tracker */
+
+/* ---- fault.c ------------------------------------------------------------------------------- */
+
+/* @v passes a site. True: what @act says is to go wrong there. */
+static inline bool fwsim_fault_at(struct fwsim_vhca *v, enum fwsim_fault_site site,
+				  unsigned int what, struct fwsim_fault_act *act)
+{
+	act->set = 0;
+	return v->fw->fault_on && fwsim_fault_pass(v, site, what, act);
+}
 
 /* ---- oracle.c ------------------------------------------------------------------------------ */
 

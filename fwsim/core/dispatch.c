@@ -132,6 +132,14 @@ const struct fwsim_op *fwsim_op_find(uint16_t opcode)
 	return NULL;
 }
 
+const struct fwsim_op *fwsim_op_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(op_table) / sizeof(op_table[0]); i++)
+		if (!strcmp(op_table[i].name, name))
+			return &op_table[i];
+	return NULL;
+}
+
 enum ifc_status fwsim_refuse(struct fwsim_cmd *cmd, enum ifc_status status, uint32_t syndrome,
 			     const char *fmt, ...)
 {
@@ -226,10 +234,19 @@ static enum ifc_status gate(struct fwsim_cmd *cmd)
 
 void fwsim_dispatch(struct fwsim_cmd *cmd)
 {
-	enum ifc_status st = gate(cmd);
+	const struct fwsim_fault_act *act = &cmd->act;
+	enum ifc_status st;
 
-	if (st == IFC_ST_OK)
-		st = cmd->op->fn(cmd);
+	if (fwsim_does(act, FWSIM_DO_STATUS)) {
+		st = fwsim_decline(cmd, (enum ifc_status)act->val[FWSIM_DO_STATUS],
+				   fwsim_does(act, FWSIM_DO_SYNDROME) ?
+					   (uint32_t)act->val[FWSIM_DO_SYNDROME] : 0,
+				   "fault rule %u", act->rule);
+	} else {
+		st = gate(cmd);
+		if (st == IFC_ST_OK)
+			st = cmd->op->fn(cmd);
+	}
 	cmd->status = st;
 	if (st != IFC_ST_OK) {
 		fwsim_violation_cmd(cmd);

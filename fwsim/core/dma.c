@@ -10,6 +10,7 @@
 
 static int dma_refused(struct fwsim_vhca *v, uint64_t addr, size_t len, bool write)
 {
+	struct fwsim_fault_act act;
 	const char *why = NULL;
 
 	if (!v->bus_master)
@@ -18,9 +19,12 @@ static int dma_refused(struct fwsim_vhca *v, uint64_t addr, size_t len, bool wri
 		why = "the VHCA is stopped";
 	else if (len && addr > UINT64_MAX - (len - 1))
 		why = "the address wraps";
+	if (why)
+		fwsim_violation_dma(v, addr, len, write, why);
+	else if (fwsim_fault_at(v, write ? FWSIM_AT_DMA_WRITE : FWSIM_AT_DMA_READ, 0, &act))
+		why = "a fault rule";
 	if (!why)
 		return 0;
-	fwsim_violation_dma(v, addr, len, write, why);
 	fwsim_trace_simple(v, FWSIM_TRACE_DMA_ERROR, addr, len, write, why);
 	return -1;
 }

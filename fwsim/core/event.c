@@ -79,17 +79,20 @@ static void eq_stop(struct fwsim_vhca *v, struct fwsim_eq *eq, uint8_t synd, con
 	eq->overrun = true;
 	if (!v->health_synd)
 		v->health_synd = synd;
-	fwsim_trace_ignored(v, "EQ %u stopped: %s", eq->obj.id, why);
+	if (synd == HEALTH_EQ_INV) /* the refused DMA has been held against the driver already */
+		fwsim_trace_note(v, "EQ %u stopped: %s", eq->obj.id, why);
+	else
+		fwsim_trace_ignored(v, "EQ %u stopped: %s", eq->obj.id, why);
 }
 
 /* @quiet: no interrupt now, the caller sees to it. */
-static void eq_append(struct fwsim_vhca *v, struct fwsim_eq *eq, uint8_t type, uint8_t sub_type,
-		      const uint8_t data[EQE_DATA], bool quiet)
+static void eq_put(struct fwsim_vhca *v, struct fwsim_eq *eq, uint8_t type, uint8_t sub_type,
+		   const uint8_t data[EQE_DATA], bool quiet)
 {
 	uint8_t eqe[EQE_SIZE] = { 0 };
 	uint32_t size = 1u << eq->log_size;
 
-	if (eq->overrun)
+	if (eq->overrun) /* since the first of two, or while it was held back */
 		return;
 	if (used24(eq->pi, eq->ci) >= size) {
 		bool async = eq->mask[0] | eq->mask[1] | eq->mask[2] | eq->mask[3];
@@ -110,6 +113,39 @@ static void eq_append(struct fwsim_vhca *v, struct fwsim_eq *eq, uint8_t type, u
 	fwsim_trace_simple(v, FWSIM_TRACE_EVENT, type, sub_type, eq->obj.id, "");
 	if (eq->armed && !quiet)
 		eq_interrupt(v, eq);
+}
+
+/* The same through the fault rules. */
+static void eq_append(struct fwsim_vhca *v, struct fwsim_eq *eq, uint8_t type, uint8_t sub_type,
+		      const uint8_t data[EQE_DATA], bool quiet)
+{
+	struct fwsim_eqe held = { .eqn = eq->obj.id, .type = type, .sub_type = sub_type };
+	struct fwsim_fault_act act;
+
+	if (eq->overrun)
+		return;
+	fwsim_fault_at(v, FWSIM_AT_EQE, type, &act);
+	if (fwsim_does(&act, FWSIM_DO_LOST))
+		return;
+	held.twice = fwsim_does(&act, FWSIM_DO_TWICE);
+	memcpy(held.data, data, sizeof(held.data));
+	if (fwsim_does(&act, FWSIM_DO_DELAY) &&
+	    fwsim_fault_hold_eqe(v, &held, act.val[FWSIM_DO_DELAY]))
+		return;
+	eq_put(v, eq, type, sub_type, data, quiet);
+	if (held.twice)
+		eq_put(v, eq, type, sub_type, data, quiet);
+}
+
+bool fwsim_eqe_write(struct fwsim_vhca *v, const struct fwsim_eqe *eqe)
+{
+	struct fwsim_eq *eq = fwsim_table_get(&v->obj[FWSIM_OBJ_EQ], eqe->eqn);
+
+	if (!may_dma(v))
+		return false;
+	for (int n = 0; eq && n < 1 + eqe->twice; n++)
+		eq_put(v, eq, eqe->type, eqe->sub_type, eqe->data, false);
+	return true;
 }
 
 /* Take over a consumer index from a doorbell; false if it is none. */
@@ -233,8 +269,10 @@ static void cq_fail(struct fwsim_vhca *v, struct fwsim_cq *cq, uint8_t synd)
 
 	cq->error = true;
 	cq->arm = FWSIM_ARM_NONE;
-	fwsim_trace_ignored(v, "CQ 0x%x stopped: %s", cq->obj.id,
-			    synd == CQ_ERR_OVERRUN ? "overrun" : "the bus refused its entry");
+	if (synd == CQ_ERR_OVERRUN)
+		fwsim_trace_ignored(v, "CQ 0x%x stopped: overrun", cq->obj.id);
+	else
+		fwsim_trace_note(v, "CQ 0x%x stopped: the bus refused its entry", cq->obj.id);
 	ifc_st32(data, cq->obj.id);
 	data[11] = synd;
 	fwsim_event_post(v, IFC_EVENT_CQ_ERROR, 0, data);
@@ -323,13 +361,10 @@ static bool cq_has_room(struct fwsim_vhca *v, struct fwsim_cq *cq)
 	       cq_consume(cq, ifc_ld32(be) & M24) && used24(cq->pi, cq->ci) < size;
 }
 
-bool fwsim_cq_post(struct fwsim_vhca *v, uint32_t cqn, uint8_t cqe[64], bool solicited)
+static bool cq_put(struct fwsim_vhca *v, struct fwsim_cq *cq, uint8_t cqe[64], bool solicited)
 {
-	struct fwsim_cq *cq = fwsim_table_get(&v->obj[FWSIM_OBJ_CQ], cqn);
 	uint32_t mask;
 
-	if (!cq || cq->error)
-		return false;
 	if (!cq_has_room(v, cq)) {
 		cq_fail(v, cq, CQ_ERR_OVERRUN);
 		return false;
@@ -346,6 +381,20 @@ bool fwsim_cq_post(struct fwsim_vhca *v, uint32_t cqn, uint8_t cqe[64], bool sol
 		cq->last_solicited = cq->pi;
 	cq_check_arm(v, cq, false);
 	return true;
+}
+
+bool fwsim_cq_post(struct fwsim_vhca *v, uint32_t cqn, uint8_t cqe[64], bool solicited)
+{
+	struct fwsim_cq *cq = fwsim_table_get(&v->obj[FWSIM_OBJ_CQ], cqn);
+	struct fwsim_fault_act act;
+
+	if (!cq || cq->error)
+		return false;
+	fwsim_fault_at(v, FWSIM_AT_CQE, 0, &act);
+	if (fwsim_does(&act, FWSIM_DO_LOST))
+		return true;
+	return cq_put(v, cq, cqe, solicited) &&
+	       (!fwsim_does(&act, FWSIM_DO_TWICE) || cq_put(v, cq, cqe, solicited));
 }
 
 /* ---- going on ------------------------------------------------------------------------------ */
@@ -373,6 +422,7 @@ void fwsim_event_rescan(struct fwsim_vhca *v)
 		cq->db_latched = false;
 		cq->db_word = 0;
 	}
+	fwsim_fault_rescan(v);
 	/*
 	 * An interrupt sent just before the stop may be lost with the old interrupt route, and the arm
 	 * went with it. One more than needed is harmless, one less hangs the guest.

@@ -22,6 +22,7 @@
 #define MIN_CHUNK (1u << 20)
 #define MAX_CHUNK (1u << 30)
 #define MAX_BULK_RATE (1ULL << 40)
+#define MAX_CMD_TIMEOUT 0xfffff /* ms; the field has 20 bits */
 #define FIRST_TRACK 0x800 /* numbers of page trackers */
 
 /* Slices of QP work and rounds of the loop in one go; after that other work of the host gets its turn. */
@@ -235,6 +236,9 @@ static bool config_check(struct fwsim_config *c, char *err, size_t err_len)
 		return config_bad(err, err_len, "the MAC address is a multicast address");
 	if (c->pf_msix > MAX_MSIX || c->vf_msix > MAX_MSIX)
 		return config_bad(err, err_len, "more than %u MSI-X vectors", MAX_MSIX);
+	if (c->cmd_timeout_ms > MAX_CMD_TIMEOUT)
+		return config_bad(err, err_len, "a command timeout of %u ms is above %u",
+				  c->cmd_timeout_ms, MAX_CMD_TIMEOUT);
 	if (!config_check_tracker(c, err, err_len) || !config_check_bulk(c, err, err_len))
 		return false;
 	if (c->boot_pages > MAX_STARTUP_PAGES || c->init_pages > MAX_STARTUP_PAGES)
@@ -446,6 +450,7 @@ void fwsim_destroy(struct fwsim *fw)
 	fwsim_table_fini(&fw->track);
 	fwsim_oracle_fini(fw);
 	fwsim_record_fini(fw);
+	fwsim_fault_fini(fw);
 	free(fw);
 }
 

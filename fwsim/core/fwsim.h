@@ -56,6 +56,7 @@ struct fwsim_config {
 	uint64_t bulk_rate; /* bytes that change in a second of a running VF, up to 2^40 */
 	/* After so many tracked SAVEs that left nothing to send migration_state asks to start anew. */
 	unsigned int reinit_every;
+	unsigned int cmd_timeout_ms; /* what the driver is to wait for a command; 0 = leave it to the driver */
 };
 
 /*
@@ -76,6 +77,7 @@ enum fwsim_trace_kind {
 	FWSIM_TRACE_DOORBELL, /* a = UAR page offset, b = value's first dword, c = second */
 	FWSIM_TRACE_IGNORED,  /* something the guest did that has no effect, text says what */
 	FWSIM_TRACE_DMA_ERROR, /* host refused a DMA; a = address, b = length, c = 1 for a write */
+	FWSIM_TRACE_FAULT,     /* a fault rule has fired; a = its number, b = passages, text the rule */
 };
 
 struct fwsim_trace {

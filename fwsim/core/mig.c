@@ -170,6 +170,7 @@ static enum ifc_status mig_step(struct fwsim_cmd *cmd, struct fwsim_vhca *v, enu
 		mig_move(v, FWSIM_MIG_INITIATOR_STOPPED);
 		return IFC_ST_OK;
 	case GO_STOPPED:
+		fwsim_fault_flush_eqes(v);
 		mig_move(v, FWSIM_MIG_STOPPED);
 		return IFC_ST_OK;
 	case REFUSE:
@@ -249,6 +250,15 @@ static uint64_t mig_blocks(const struct fwsim_vhca *v, bool delta)
 	return delta && !v->reinit ? fwsim_bulk_pending(&v->bulk) : v->bulk.blocks;
 }
 
+/* A size that is told to the driver, as a fault rule may want it. */
+static uint64_t mig_larger(const struct fwsim_cmd *cmd, uint64_t size)
+{
+	if (!fwsim_does(&cmd->act, FWSIM_DO_LARGER))
+		return size;
+	size += cmd->act.val[FWSIM_DO_LARGER];
+	return size < UINT32_MAX ? size : UINT32_MAX;
+}
+
 static enum ifc_status mig_query_sizes(struct fwsim_cmd *cmd, struct fwsim_vhca *v, bool delta,
 				       bool chunk)
 {
@@ -272,8 +282,11 @@ static enum ifc_status mig_query_sizes(struct fwsim_cmd *cmd, struct fwsim_vhca 
 		return fwsim_refuse(cmd, IFC_ST_LIM_ERR, MIG_SYND_SIZE,
 				    "an image of 0x%llx bytes needs chunks",
 				    (unsigned long long)(size + first));
-	IFC_SET(query_vhca_migration_state_out, cmd->out, required_umem_size, size + first);
-	IFC_SET64(query_vhca_migration_state_out, cmd->out, remaining_total_size, total);
+	IFC_SET(query_vhca_migration_state_out, cmd->out, required_umem_size,
+		mig_larger(cmd, size + first));
+	IFC_SET64(query_vhca_migration_state_out, cmd->out, remaining_total_size,
+		  total + (fwsim_does(&cmd->act, FWSIM_DO_LARGER) ?
+				   cmd->act.val[FWSIM_DO_LARGER] : 0));
 	return IFC_ST_OK;
 }
 
@@ -372,24 +385,62 @@ struct mig_pos {
 	struct fwsim_cmd *cmd;
 	const struct mig_buf *b;
 	uint32_t off;
+	/* fault rules: nothing is written from @end on, and @flip is XORed to byte @flip_at */
+	uint32_t end, flip_at;
+	uint8_t flip;
 };
+
+/* At the beginning of an image of @total bytes. */
+static struct mig_pos mig_begin(struct fwsim_cmd *cmd, const struct mig_buf *b, uint64_t total)
+{
+	struct mig_pos at = { .cmd = cmd, .b = b, .end = UINT32_MAX };
+	const struct fwsim_fault_act *act = &cmd->act;
+	uint64_t cut = act->val[FWSIM_DO_SHORT];
+
+	if (fwsim_does(act, FWSIM_DO_FLIP) && total) {
+		at.flip_at = (uint32_t)(act->val[FWSIM_DO_FLIP] / 8 % total);
+		at.flip = (uint8_t)(1u << act->val[FWSIM_DO_FLIP] % 8);
+	}
+	if (fwsim_does(act, FWSIM_DO_ZERO))
+		at.end = 0;
+	else if (fwsim_does(act, FWSIM_DO_SHORT))
+		at.end = total > cut ? (uint32_t)(total - cut) : 0;
+	return at;
+}
 
 static enum fwsim_mkey_fault mig_put(void *arg, const void *p, size_t len)
 {
 	struct mig_pos *at = arg;
-	uint64_t va = at->b->va + at->off;
+	uint32_t off = at->off;
+	enum fwsim_mkey_fault fault;
+	uint8_t flipped;
 
 	at->off += (uint32_t)len;
-	return fwsim_mkey_write(at->cmd->vhca, at->b->key, at->b->pd, at->b->need, va, p, len);
+	if (off >= at->end)
+		return FWSIM_MKEY_OK;
+	if (len > at->end - off)
+		len = at->end - off;
+	fault = fwsim_mkey_write(at->cmd->vhca, at->b->key, at->b->pd, at->b->need, at->b->va + off,
+				 p, len);
+	if (fault != FWSIM_MKEY_OK || !at->flip || at->flip_at < off || at->flip_at - off >= len)
+		return fault;
+	flipped = ((const uint8_t *)p)[at->flip_at - off] ^ at->flip;
+	return fwsim_mkey_write(at->cmd->vhca, at->b->key, at->b->pd, at->b->need,
+				at->b->va + at->flip_at, &flipped, 1);
 }
 
 static enum fwsim_mkey_fault mig_get(void *arg, void *p, size_t len)
 {
 	struct mig_pos *at = arg;
-	uint64_t va = at->b->va + at->off;
+	uint32_t off = at->off;
+	enum fwsim_mkey_fault fault;
 
 	at->off += (uint32_t)len;
-	return fwsim_mkey_read(at->cmd->vhca, at->b->key, at->b->pd, at->b->need, va, p, len);
+	fault = fwsim_mkey_read(at->cmd->vhca, at->b->key, at->b->pd, at->b->need, at->b->va + off,
+				p, len);
+	if (at->flip && at->flip_at >= off && at->flip_at - off < len)
+		((uint8_t *)p)[at->flip_at - off] ^= at->flip;
+	return fault;
 }
 
 /* The first part of an image: what the VHCA is. */
@@ -420,8 +471,9 @@ static enum ifc_status mig_save(struct fwsim_cmd *cmd, struct fwsim_vhca *v, boo
 	size_t size = go_on ? 0 : fwsim_image_size(v);
 	uint64_t pending = fwsim_bulk_pending(&v->bulk), room, blocks, left;
 	struct mig_buf b;
-	struct mig_pos at = { .cmd = cmd, .b = &b };
+	struct mig_pos at;
 	enum ifc_status st;
+	uint64_t next;
 
 	st = mig_check_size(cmd, size);
 	if (st == IFC_ST_OK)
@@ -440,6 +492,7 @@ static enum ifc_status mig_save(struct fwsim_cmd *cmd, struct fwsim_vhca *v, boo
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MIG_SYND_SIZE,
 				    "a buffer of %u bytes is too small for an image of %llu", b.size,
 				    (unsigned long long)(size + fwsim_bulk_bytes(pending)));
+	at = mig_begin(cmd, &b, size + fwsim_bulk_bytes(blocks));
 	if (!go_on)
 		st = mig_save_vhca(cmd, v, size, &at);
 	if (st == IFC_ST_OK && blocks)
@@ -447,11 +500,12 @@ static enum ifc_status mig_save(struct fwsim_cmd *cmd, struct fwsim_vhca *v, boo
 	if (st != IFC_ST_OK)
 		return st;
 	v->chunking = left && !track;
-	IFC_SET(save_vhca_state_out, cmd->out, actual_image_size, at.off);
+	IFC_SET(save_vhca_state_out, cmd->out, actual_image_size, at.off < at.end ? at.off : at.end);
+	next = fwsim_bulk_bytes(left) < cmd->fw->cfg.chunk_bytes ? fwsim_bulk_bytes(left) :
+								   cmd->fw->cfg.chunk_bytes;
 	if (v->chunking)
 		IFC_SET(save_vhca_state_out, cmd->out, next_required_umem_size,
-			fwsim_bulk_bytes(left) < cmd->fw->cfg.chunk_bytes ?
-				fwsim_bulk_bytes(left) : cmd->fw->cfg.chunk_bytes);
+			mig_larger(cmd, next));
 	cmd->delay_ns += mig_duration(cmd->fw, at.off);
 	return IFC_ST_OK;
 }
@@ -563,7 +617,7 @@ static enum ifc_status mig_load_bulk(struct fwsim_cmd *cmd, struct fwsim_bulk *b
  */
 static enum ifc_status mig_load(struct fwsim_cmd *cmd, struct fwsim_vhca *v, const struct mig_buf *b)
 {
-	struct mig_pos at = { .cmd = cmd, .b = b }, front = at;
+	struct mig_pos at = mig_begin(cmd, b, b->size), front = at;
 	struct fwsim_bulk bulk = v->bulk;
 	uint8_t hdr[FWSIM_IMAGE_HDR];
 	uint64_t len = b->size;

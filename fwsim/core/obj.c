@@ -188,6 +188,8 @@ void fwsim_obj_destroy(struct fwsim_vhca *v, enum fwsim_obj_type type, struct fw
 {
 	if (type == FWSIM_OBJ_QP)
 		fwsim_qp_unschedule((struct fwsim_qp *)obj);
+	if (type == FWSIM_OBJ_EQ)
+		fwsim_fault_forget_eq(v, obj->id);
 	fwsim_table_del(&v->obj[type], obj->id);
 	obj_unlink(v, type, obj);
 	if (type == FWSIM_OBJ_EQ)

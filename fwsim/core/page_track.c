@@ -279,9 +279,14 @@ static bool track_report(struct fwsim_page_track *t)
 	size_t n, max = ((size_t)1 << t->log_msg) / TRACK_ENTRY;
 	uint64_t at = t->cursor, end = t->last >> t->log_page, wait_ns;
 	const char *why = "";
+	struct fwsim_fault_act act;
 	uint8_t imm[4];
 	bool more;
 
+	if (fwsim_fault_at(t->target, FWSIM_AT_TRACK, 0, &act)) {
+		track_fail(t, "a fault rule");
+		return true;
+	}
 	for (n = 0; n < max && page_next(t, &at, end); n++, at++) {
 		t->page[n] = at;
 		ifc_st64(t->msg + n * TRACK_ENTRY, at << t->log_page);
@@ -366,6 +371,13 @@ void fwsim_page_track_drop(struct fwsim_vhca *v)
 		if (t->owner == v)
 			track_destroy(t);
 	}
+}
+
+struct fwsim_vhca *fwsim_page_track_target(struct fwsim *fw, uint32_t id)
+{
+	const struct fwsim_page_track *t = fwsim_table_get(&fw->track, id);
+
+	return t ? t->target : NULL;
 }
 
 /* ---- commands ------------------------------------------------------------------------------ */

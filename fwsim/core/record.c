@@ -195,6 +195,12 @@ void fwsim_record_trace(struct fwsim_vhca *v, const struct fwsim_trace *t)
 		put(r, " %s addr=0x%llx len=%llu", t->c ? "write" : "read", (unsigned long long)t->a,
 		    (unsigned long long)t->b);
 		break;
+	case FWSIM_TRACE_FAULT:
+		if (!wanted(fw, C_ERROR))
+			return;
+		r = begin(v, "fault");
+		put(r, " rule=%u passage=%llu", (unsigned int)t->a, (unsigned long long)t->b);
+		break;
 	default:
 		return;
 	}

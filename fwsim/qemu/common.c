@@ -411,6 +411,9 @@ static void fwsim_host_trace(void *host, const struct fwsim_trace *t)
                       " bytes at 0x%" PRIx64 " refused by the bus\n", fn,
                       t->c ? "write" : "read", t->b, t->a);
         break;
+    case FWSIM_TRACE_FAULT:
+        trace_fwsim_fault(fn, t->vhca_id, t->a, t->b, text);
+        break;
     }
 }
 

@@ -95,6 +95,7 @@ struct FwsimPf {
     bool strict;
     bool migration;
     uint64_t cmd_latency_ns;
+    uint32_t cmd_timeout_ms;
     uint64_t image_bytes_per_sec;
     char *profile;
     uint64_t track_memory;

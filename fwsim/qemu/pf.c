@@ -200,6 +200,7 @@ static bool fwsim_pf_config(FwsimPf *pf, struct fwsim_config *cfg, Error **errp)
     cfg->strict = pf->strict;
     cfg->no_migration |= !pf->migration;
     cfg->cmd_latency_ns = pf->cmd_latency_ns;
+    cfg->cmd_timeout_ms = pf->cmd_timeout_ms;
     cfg->image_bytes_per_sec = pf->image_bytes_per_sec;
     cfg->track_memory = pf->track_memory;
     cfg->chunk_bytes = pf->chunk_bytes;
@@ -373,6 +374,7 @@ static const Property fwsim_pf_properties[] = {
     DEFINE_PROP_BOOL("strict", FwsimPf, strict, false),
     DEFINE_PROP_BOOL("migration", FwsimPf, migration, true),
     DEFINE_PROP_UINT64("x-cmd-latency-ns", FwsimPf, cmd_latency_ns, 0),
+    DEFINE_PROP_UINT32("x-cmd-timeout-ms", FwsimPf, cmd_timeout_ms, 0),
     DEFINE_PROP_UINT64("x-image-bytes-per-sec", FwsimPf, image_bytes_per_sec,
                        0),
     DEFINE_PROP_STRING("profile", FwsimPf, profile),
@@ -409,6 +411,8 @@ static const struct {
     { "migration", "offer live migration of VFs" },
     { "x-cmd-latency-ns", "virtual time that every command takes; 0: it is "
                           "complete when the doorbell returns" },
+    { "x-cmd-timeout-ms", "time that drivers are told to wait for a command; "
+                          "0: their own, 60 s" },
     { "x-image-bytes-per-sec", "speed of saving and loading a VF's state, in "
                                "virtual time; 0: takes no time" },
     { "profile", "capabilities of migration and page tracking: full "
