@@ -426,6 +426,7 @@ const struct fwsim_host_ops fwsim_qemu_host_ops = {
     .clock_ns = fwsim_host_clock_ns,
     .timer_set = fwsim_host_timer_set,
     .trace = fwsim_host_trace,
+    .record = fwsim_host_record,
 };
 
 /* The state of a card is not in QEMU's migration stream. */

@@ -20,6 +20,7 @@
 #include "hw/pci/msix.h"
 #include "chardev/char-fe.h"
 #include "net/net.h"
+#include "qemu/notify.h"
 #include "qom/object.h"
 
 #include "../core/fwsim.h"
@@ -82,6 +83,8 @@ struct FwsimPf {
     guint desk_watch; /* until @desk_chr can be written to */
     uint8_t desk_in[4096]; /* input, from @desk_at to @desk_len not taken */
     size_t desk_at, desk_len;
+    FILE *record;     /* NULL: there is none, or it has come to an end */
+    Notifier record_exit;
 
     /* properties */
     uint32_t vfs;
@@ -106,6 +109,7 @@ struct FwsimPf {
     uint32_t reinit_every;
     CharBackend desk_chr;
     char *startup;    /* control lines */
+    char *record_name;
 };
 
 /* Is there a core that may be entered? Then each enter needs a leave. */
@@ -126,6 +130,12 @@ void fwsim_function_config_written(FwsimFunction *s, uint32_t addr,
 
 /* Size of the MSI-X BAR of a function with so many vectors. */
 uint64_t fwsim_msix_bar_size(unsigned vectors);
+
+/* The file of property x-record: open it, let it begin, have done with it. */
+bool fwsim_record_open(FwsimPf *pf, Error **errp);
+void fwsim_record_start(FwsimPf *pf);
+void fwsim_record_close(FwsimPf *pf);
+int fwsim_host_record(void *host, const char *line, size_t len);
 
 extern const struct fwsim_host_ops fwsim_qemu_host_ops;
 

@@ -288,7 +288,11 @@ static void fwsim_pf_realize(PCIDevice *dev, Error **errp)
     struct fwsim_config cfg = { 0 };
     char why[160] = "";
 
-    if (!fwsim_pf_config(pf, &cfg, errp) || !fwsim_pf_default_mac(pf, errp)) {
+    if (!fwsim_pf_config(pf, &cfg, errp) || !fwsim_record_open(pf, errp)) {
+        return;
+    }
+    if (!fwsim_pf_default_mac(pf, errp)) {
+        fwsim_record_close(pf);
         return;
     }
     memcpy(cfg.mac, pf->mac.a, sizeof(cfg.mac));
@@ -304,6 +308,7 @@ static void fwsim_pf_realize(PCIDevice *dev, Error **errp)
         error_setg(errp, "the firmware refuses this card: %s", why);
         goto undo_core;
     }
+    fwsim_record_start(pf);
     if (!fwsim_function_init(s, pf, 0, pf->msix_vectors, errp)) {
         goto undo_core;
     }
@@ -336,6 +341,7 @@ undo_function:
 undo_core:
     fwsim_pf_destroy_core(pf);
     fwsim_pf_release_mac(pf);
+    fwsim_record_close(pf);
 }
 
 static void fwsim_pf_exit(PCIDevice *dev)
@@ -347,6 +353,7 @@ static void fwsim_pf_exit(PCIDevice *dev)
     fwsim_function_exit(FWSIM_FUNCTION(dev));
     fwsim_pf_destroy_core(pf);
     fwsim_pf_release_mac(pf);
+    fwsim_record_close(pf);
 }
 
 /* What the firmware holds of the guest's memory, all functions together. */
@@ -387,6 +394,7 @@ static const Property fwsim_pf_properties[] = {
     DEFINE_PROP_UINT32("x-reinit-every", FwsimPf, reinit_every, 0),
     DEFINE_PROP_CHR("control", FwsimPf, desk_chr),
     DEFINE_PROP_STRING("x-control", FwsimPf, startup),
+    DEFINE_PROP_STRING("x-record", FwsimPf, record_name),
 };
 
 static const struct {
@@ -432,6 +440,8 @@ static const struct {
     { "control", "id of a character device that speaks the control protocol" },
     { "x-control", "lines of the control protocol, carried out when the card "
                    "is made; a semicolon separates them" },
+    { "x-record", "file for a record of all commands, events and states of "
+                  "this card, from power-on; written anew" },
 };
 
 static void fwsim_pf_class_init(ObjectClass *klass, void *data)
