@@ -46,8 +46,8 @@ static enum ifc_status enable_self(struct fwsim_cmd *cmd)
 	struct fwsim_vhca *v = cmd->vhca;
 
 	if (v->fn && !v->pf_enabled)
-		return fwsim_decline(cmd, IFC_ST_BAD_SYS_STATE, HCA_SYND_STATE,
-				     "the PF has not enabled this VF");
+		return fwsim_refuse(cmd, IFC_ST_BAD_SYS_STATE, HCA_SYND_STATE,
+				    "the PF has not enabled this VF");
 	if (v->hca != FWSIM_HCA_DISABLED)
 		return fwsim_refuse(cmd, IFC_ST_BAD_SYS_STATE, HCA_SYND_STATE,
 				    "the HCA is enabled already");

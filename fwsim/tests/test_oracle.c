@@ -416,7 +416,14 @@ static void commands_that_nobody_is_to_blame_for(void **state)
 	ifc_st16(in + 6, 0);
 	h->fw->vhca[VF]->obj[FWSIM_OBJ_PD].max = h->fw->vhca[VF]->obj[FWSIM_OBJ_PD].used;
 	assert_int_equal(h_cmd(h, VF, in, sizeof(in), out, 16), IFC_ST_LIM_ERR);
+	/* the PF has taken the VF away */
+	assert_int_equal(h_disable_hca(h, 0, VF), IFC_ST_OK);
+	assert_int_equal(h_cmd(h, VF, in, sizeof(in), out, 16), IFC_ST_BAD_SYS_STATE);
+	h_db_qp(h, VF, 0x10, 0x123, 0);
 	none(h);
+	assert_int_equal(h_enable_hca(h, 0, VF), IFC_ST_OK);
+	assert_int_equal(h_cmd(h, VF, in, sizeof(in), out, 16), IFC_ST_BAD_SYS_STATE);
+	assert_int_equal(number(h, "oracle violations count"), 1);
 	h_free(h);
 }
 
