@@ -661,6 +661,9 @@ static inline bool fwsim_fault_at(struct fwsim_vhca *v, enum fwsim_fault_site si
 	return v->fw->fault_on && fwsim_fault_pass(v, site, what, act);
 }
 
+/* Which VHCA a delivered command is about, if it names one that there is; else NULL. */
+struct fwsim_vhca *fwsim_cmd_concerns(const struct fwsim_cmd *cmd);
+
 /* ---- oracle.c ------------------------------------------------------------------------------ */
 
 /* The driver of @v has done what no correct one does; @source is a command's name, "access" or "dma". */

@@ -570,7 +570,7 @@ bool fwsim_fault_pass(struct fwsim_vhca *v, enum fwsim_fault_site site, unsigned
 }
 
 /* The function that a command is about: the one it names, else the issuer. */
-static struct fwsim_vhca *cmd_concerns(const struct fwsim_cmd *cmd)
+struct fwsim_vhca *fwsim_cmd_concerns(const struct fwsim_cmd *cmd)
 {
 	struct fwsim *fw = cmd->fw;
 	uint32_t fn = 0;
@@ -619,7 +619,7 @@ void fwsim_fault_cmd(struct fwsim_cmd *cmd)
 
 	if (!cmd->fw->fault_on)
 		return;
-	v = cmd_concerns(cmd);
+	v = fwsim_cmd_concerns(cmd);
 	fwsim_fault_pass(v ? v : cmd->vhca, FWSIM_AT_CMD, cmd->opcode, &cmd->act);
 }
 

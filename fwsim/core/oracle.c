@@ -309,10 +309,22 @@ void fwsim_violation_cmd(struct fwsim_cmd *cmd)
 	/* FW_ERR: memory of ours is used up, or the bus has refused, which has been noted then */
 	bool blame = cmd->delivery ? cmd->delivery != IFC_DELIVERY_FW_ERR :
 				     !cmd->declined && status_blames(cmd->status);
+	const char *source = cmd->op ? cmd->op->name : "cmd";
+	const struct fwsim_vhca *about;
+	char name[8];
 
-	if (blame)
-		fwsim_violation(cmd->vhca, cmd->op ? cmd->op->name : "cmd", "%s%s",
-				cmd->delivery ? "not delivered: " : "", cmd->why);
+	if (!blame)
+		return;
+	if (cmd->delivery) {
+		fwsim_violation(cmd->vhca, source, "not delivered: %s", cmd->why);
+		return;
+	}
+	about = fwsim_cmd_concerns(cmd);
+	if (about && about != cmd->vhca)
+		fwsim_violation(cmd->vhca, source, "%s (%s)", cmd->why,
+				fwsim_ctl_fn_name(about, name));
+	else
+		fwsim_violation(cmd->vhca, source, "%s", cmd->why);
 }
 
 void fwsim_violation_dma(struct fwsim_vhca *v, uint64_t addr, size_t len, bool write, const char *why)
