@@ -1,72 +1,67 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libFuzzer entry for the command queue and the doorbells of one function. The input is a list of
- * records, one byte of what and the data of it: a command (well-formed entry and mailboxes, any content),
- * a spoiled byte of memory, a BAR write, time, a reset. Memory is one small array; every answer must come
- * with a status or stay away for a reason that is traced.
+ * libFuzzer entry for the command queues and the doorbells of a PF and its VFs. The input is a byte that
+ * chooses what the card is, and records: a byte of what (the kind in the low 3 bits, above it the
+ * function), a byte of length, and so many bytes. A record is a command (well-formed entry and mailboxes, any
+ * content), spoiled bytes of memory, a BAR write, time, a reset, a read. Each function has one small array of memory;
+ * every answer must come with a status or stay away for a reason that is traced.
  *
- *	make -C fwsim/tests O=DIR IFC_DIR=DIR CC=clang fuzz_cmdif && DIR/fuzz_cmdif CORPUS
+ * scripts/fuzz builds and runs it; seeds.c makes inputs to start with, from commands of the tests.
  */
-#include "core.h"
+#include "fuzz.h"
 
+#define FNS 3u
+#define VECTORS 16u
 #define MEM 0x10000u
 #define BOX_IN 0x2000u
-#define BOX_OUT 0x4000u
-#define BOXES 8u
+#define BOX_OUT 0x4800u
+#define BOXES 9u
+#define MANY 32u /* commands of kind 0 give their length in units of this */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+enum kind { LONG_COMMAND, COMMAND, COMMAND_2, COMMAND_3, MEMORY, REGISTER, DOORBELL, OTHER };
 
 struct host {
-	uint8_t mem[MEM];
-	uint64_t now, deadline;
+	struct fuzz_clock clock;
+	uint8_t mem[FNS][MEM];
 	bool answered;
+	bool booted; /* functions begin after INIT_HCA */
 };
+
+static uint8_t *at(struct host *h, unsigned int fn, uint64_t addr, size_t len)
+{
+	MUST(fn < FNS);
+	return addr >= MEM || len > MEM - addr ? NULL : h->mem[fn] + addr;
+}
 
 static int dma_read(void *host, unsigned int fn, uint64_t addr, void *buf, size_t len)
 {
-	struct host *h = host;
+	const uint8_t *p = at(host, fn, addr, len);
 
-	(void)fn;
-	if (addr >= MEM || len > MEM - addr)
-		return -1;
-	memcpy(buf, h->mem + addr, len);
-	return 0;
+	if (p)
+		memcpy(buf, p, len);
+	return p ? 0 : -1;
 }
 
 static int dma_write(void *host, unsigned int fn, uint64_t addr, const void *buf, size_t len)
 {
-	struct host *h = host;
+	uint8_t *p = at(host, fn, addr, len);
 
-	(void)fn;
-	if (addr >= MEM || len > MEM - addr)
-		return -1;
-	memcpy(h->mem + addr, buf, len);
-	return 0;
+	if (p)
+		memcpy(p, buf, len);
+	return p ? 0 : -1;
 }
 
 static void msix(void *host, unsigned int fn, unsigned int vector)
 {
-	(void)host, (void)fn;
-	if (vector >= 16)
-		abort();
-}
-
-static uint64_t clock_ns(void *host)
-{
-	return ((struct host *)host)->now;
-}
-
-static void timer_set(void *host, uint64_t deadline)
-{
-	((struct host *)host)->deadline = deadline;
+	(void)host;
+	MUST(fn < FNS && vector < VECTORS);
 }
 
 static void trace(void *host, const struct fwsim_trace *t)
 {
 	if (t->kind != FWSIM_TRACE_CMD && t->kind != FWSIM_TRACE_IGNORED)
 		return;
-	if (t->kind == FWSIM_TRACE_CMD && (t->status || t->delivery) && !*t->text)
-		abort(); /* refused without a word */
+	MUST(t->kind != FWSIM_TRACE_CMD || !(t->status || t->delivery) || *t->text); /* refused without a word */
 	((struct host *)host)->answered = true;
 }
 
@@ -74,15 +69,16 @@ static const struct fwsim_host_ops ops = {
 	.dma_read = dma_read,
 	.dma_write = dma_write,
 	.msix = msix,
-	.clock_ns = clock_ns,
-	.timer_set = timer_set,
+	.clock_ns = fuzz_clock_ns,
+	.timer_set = fuzz_timer_set,
 	.trace = trace,
 };
 
-static void boxes(struct host *h, uint32_t at, const uint8_t *data, size_t len)
+/* A chain of mailboxes at @off of the memory @mem. */
+static void boxes(uint8_t *mem, uint32_t off, const uint8_t *data, size_t len)
 {
 	for (uint32_t i = 0; i < BOXES; i++) {
-		uint8_t *b = h->mem + at + 1024 * i;
+		uint8_t *b = mem + off + 1024 * i;
 		size_t n = len < IFC_MBOX_DATA ? len : IFC_MBOX_DATA;
 
 		memset(b, 0, IFC_MBOX_SIZE);
@@ -90,18 +86,18 @@ static void boxes(struct host *h, uint32_t at, const uint8_t *data, size_t len)
 			memcpy(b, data, n);
 		data += n;
 		len -= n;
-		ifc_st64(b + IFC_MBOX_OFF_NEXT, i + 1 < BOXES ? at + 1024 * (i + 1) : 0);
+		ifc_st64(b + IFC_MBOX_OFF_NEXT, i + 1 < BOXES ? off + 1024 * (i + 1) : 0);
 		ifc_st32(b + IFC_MBOX_OFF_BLOCK_NUM, i);
 		b[IFC_MBOX_OFF_TOKEN] = 5;
 	}
 }
 
-static void wr32(struct fwsim *fw, uint64_t off, uint32_t v)
+static void wr32(struct fwsim *fw, unsigned int fn, uint64_t off, uint32_t v)
 {
 	uint8_t b[4];
 
 	ifc_st32(b, v);
-	fwsim_bar_write(fw, 1, off, b, 4);
+	fwsim_bar_write(fw, fn, off, b, 4);
 }
 
 /* The @n-th opcode that there is, so that the fuzzer need not guess 16 bits. */
@@ -117,105 +113,137 @@ static uint16_t nth_opcode(unsigned int n)
 	return known[n % count];
 }
 
-/* The first byte is the slot, the second the op_mod; then two for the opcode and the rest of the input. */
-static void command(struct fwsim *fw, struct host *h, const uint8_t *data, size_t len)
+/* Must the card say something to a command of @v that has just come? */
+static bool must_answer(const struct fwsim_vhca *v)
+{
+	return !v->fw->cfg.cmd_latency_ns && fwsim_vhca_may_initiate(v);
+}
+
+/*
+ * The first byte is the slot, the second the op_mod; then two for the opcode and the rest of the input from
+ * offset 8 on. If the first of the two is 128 or more, the second is an index of the opcodes there are.
+ */
+static void command(struct fwsim *fw, struct host *h, unsigned int fn, const uint8_t *data, size_t len)
 {
 	unsigned int slot = data[0] % FWSIM_CMDQ_SLOTS;
-	uint8_t *e = h->mem + 0x1000 + slot * IFC_CMDQ_ENTRY_SIZE, head[16] = { 0 };
-	size_t in_len = len - 2 + 4;
+	uint8_t *mem = h->mem[fn], *e = mem + 0x1000 + slot * IFC_CMDQ_ENTRY_SIZE, head[16] = { 0 };
+	size_t in_len = len - 4 + 8;
 
-	ifc_st16(head, data[2] < 128 ? nth_opcode(data[2]) : ifc_ld16(data + 2));
-	head[7] = data[1] < 8 ? data[1] : 0;
-	if (len > 4)
-		memcpy(head + 8, data + 4, len - 4 < 8 ? len - 4 : 8);
+	ifc_st16(head, data[2] >= 128 ? nth_opcode(data[3]) : ifc_ld16(data + 2));
+	head[7] = data[1];
+	memcpy(head + 8, data + 4, len - 4 < 8 ? len - 4 : 8);
 	memset(e, 0, IFC_CMDQ_ENTRY_SIZE);
 	e[0] = 7;
-	ifc_st32(e + 4, in_len < 8 ? 8 : (uint32_t)in_len);
+	ifc_st32(e + 4, (uint32_t)in_len);
 	ifc_st64(e + 8, BOX_IN);
 	memcpy(e + 16, head, 16);
 	ifc_st64(e + 0x30, BOX_OUT);
-	ifc_st32(e + 0x38, 16 + 512 * BOXES);
+	ifc_st32(e + 0x38, 16 + IFC_MBOX_DATA * BOXES);
 	e[0x3c] = 5;
 	e[0x3f] = 1;
-	boxes(h, BOX_IN, len > 12 ? data + 12 : data, len > 12 ? len - 12 : 0);
-	boxes(h, BOX_OUT, data, 0);
-	wr32(fw, IFC_ISEG_CMDQ_ADDR_H, 0);
-	wr32(fw, IFC_ISEG_CMDQ_ADDR_L_SZ, 0x1000);
+	boxes(mem, BOX_IN, len > 12 ? data + 12 : data, len > 12 ? len - 12 : 0);
+	boxes(mem, BOX_OUT, data, 0);
+	wr32(fw, fn, IFC_ISEG_CMDQ_ADDR_H, 0);
+	wr32(fw, fn, IFC_ISEG_CMDQ_ADDR_L_SZ, 0x1000);
 	h->answered = false;
-	wr32(fw, IFC_ISEG_CMD_DBELL, 1u << slot);
-	if (!h->answered)
-		abort();
+	wr32(fw, fn, IFC_ISEG_CMD_DBELL, 1u << slot);
+	MUST(h->answered || !must_answer(fw->vhca[fn]));
 }
 
-static void pass_time(struct fwsim *fw, struct host *h, uint64_t ns)
+/* What a function is at first: a driver has booted it, or has that still to do. */
+static void init(struct fwsim *fw, struct host *h, unsigned int fn)
 {
-	uint64_t end = h->now + ns;
+	fwsim_set_bus_master(fw, fn, true);
+	if (!h->booted)
+		return;
+	fw->vhca[fn]->pf_enabled = true;
+	fw->vhca[fn]->hca = FWSIM_HCA_INIT;
+}
 
-	for (unsigned int i = 0; i < 64 && h->deadline <= end; i++) {
-		if (h->deadline > h->now)
-			h->now = h->deadline;
-		h->deadline = UINT64_MAX;
-		fwsim_timer_expired(fw);
+static void read_register(struct fwsim *fw, unsigned int fn, const uint8_t *data)
+{
+	size_t len = (size_t)1 << data[1] % 4;
+	uint8_t buf[8];
+
+	fwsim_bar_read(fw, fn, ifc_ld16(data + 2) & ~(len - 1), buf, len);
+}
+
+static void record(struct fwsim *fw, struct host *h, unsigned int what, const uint8_t *data, size_t len)
+{
+	unsigned int fn = (what >> 4) % FNS;
+
+	switch ((enum kind)(what % 8)) {
+	case LONG_COMMAND:
+	case COMMAND:
+	case COMMAND_2:
+	case COMMAND_3:
+		if (len >= 4 && len < 12 + IFC_MBOX_DATA * BOXES)
+			command(fw, h, fn, data, len);
+		break;
+	case MEMORY:
+		for (size_t i = 0; i + 3 <= len; i += 3)
+			h->mem[fn][ifc_ld16(data + i)] = data[i + 2];
+		break;
+	case REGISTER:
+	case DOORBELL: /* mostly of UAR 0x10 */
+		if (len >= 10) {
+			uint32_t off = ifc_ld16(data) & ~7u;
+
+			if (what % 8 == DOORBELL)
+				off = 0x10000 | (off & 0xff8);
+			fwsim_bar_write(fw, fn, off, data + 2, what & 8 ? 4 : 8);
+		}
+		break;
+	case OTHER:
+		if (len && data[0] == 0xff) {
+			fwsim_reset(fw, fn);
+			init(fw, h, fn);
+		} else if (len && data[0] == 0xfe) {
+			fwsim_set_bus_master(fw, fn, len & 1);
+		} else if (len >= 4 && data[0] == 0xfd) {
+			read_register(fw, fn, data);
+		} else if (len >= 6 && data[0] == 0xfc) {
+			fwsim_vsc_write(fw, data[1] % FWSIM_VSC_LEN & ~3u, ifc_ld32(data + 2));
+			fwsim_vsc_read(fw, data[1] % FWSIM_VSC_LEN & ~3u);
+		} else {
+			fuzz_advance(fw, &h->clock, 1ULL << (len ? data[0] : 0) % 40, 64);
+		}
+		break;
 	}
-	h->now = end;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct fwsim_config cfg = { .max_vfs = 1, .vf_msix = 16, .pf_msix = 16 };
+	unsigned int c = size ? *data : 0;
+	const struct fwsim_config cfg = {
+		.max_vfs = FNS - 1, .vf_msix = VECTORS, .pf_msix = VECTORS, .boot_pages = 8, .init_pages = 4,
+		.chunks = c & 1, .migration_state = c & 2, .bulk_bytes = c & 4 ? 5 * FWSIM_PAGE : 0,
+		.strict = c & 8, .cmd_latency_ns = c & 16 ? 5000 : 0, .no_migration = c & 32,
+		.image_bytes_per_sec = c & 64 ? 1u << 30 : 0,
+	};
 	struct host *h = calloc(1, sizeof(*h));
 	struct fwsim *fw;
 
-	if (!h)
-		return 0;
-	h->deadline = UINT64_MAX;
+	MUST(h);
+	h->clock.deadline = UINT64_MAX;
+	h->booted = c & 128;
 	fw = fwsim_create(&cfg, &ops, h, NULL, 0);
-	if (!fw)
-		abort();
-	fwsim_set_bus_master(fw, 1, true);
-	fw->vhca[1]->pf_enabled = true;
-	fw->vhca[1]->hca = FWSIM_HCA_INIT;
+	MUST(fw);
+	for (unsigned int fn = 0; fn < FNS; fn++)
+		init(fw, h, fn);
+	if (size)
+		data++, size--;
 	while (size >= 2) {
-		uint8_t what = data[0];
+		unsigned int what = data[0];
 		size_t len = data[1];
 
 		data += 2;
 		size -= 2;
-		if (what % 8 == 0) /* a long command */
-			len = len * 16;
+		if (what % 8 == LONG_COMMAND)
+			len *= MANY;
 		if (len > size)
 			len = size;
-		switch (what % 8) {
-		case 0:
-		case 1:
-		case 2:
-		case 3:
-			if (len >= 4 && len < 12 + IFC_MBOX_DATA * BOXES)
-				command(fw, h, data, len);
-			break;
-		case 4: /* memory */
-			for (size_t i = 0; i + 3 <= len; i += 3)
-				h->mem[ifc_ld16(data + i)] = data[i + 2];
-			break;
-		case 5: /* any register, then mostly UAR 0x10 */
-		case 6:
-			if (len >= 10) {
-				uint32_t off = ifc_ld16(data) & ~7u;
-
-				if (what % 8 == 6)
-					off = 0x10000 | (off & 0xff8);
-				fwsim_bar_write(fw, 1, off, data + 2, what & 8 ? 4 : 8);
-			}
-			break;
-		case 7:
-			if (len && data[0] == 0xff) {
-				fwsim_reset(fw, 1);
-				fw->vhca[1]->hca = FWSIM_HCA_INIT;
-			} else {
-				pass_time(fw, h, (uint64_t)1 << what % 40);
-			}
-			break;
-		}
+		record(fw, h, what, data, len);
 		data += len;
 		size -= len;
 	}

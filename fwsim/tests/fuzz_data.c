@@ -5,26 +5,14 @@
  * resume, let time pass. After each step: a stopped function has done no DMA, reference counts are what
  * a count from nothing gives, and the run list holds each QP once.
  *
- *	make -C fwsim/tests O=DIR IFC_DIR=DIR CC=clang fuzz_data && DIR/fuzz_data CORPUS
+ * scripts/fuzz builds and runs it.
  */
-#include "core.h"
-
-#include <string.h>
+#include "fuzz.h"
 
 #define BASE 0x10000000ULL
 #define MEM_SIZE (1u << 17)
 #define DATA_OFF 0x10000u /* what is before holds rings and records */
 #define QPS 2u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-#define MUST(x)                                                                                    \
-	do {                                                                                       \
-		if (!(x)) {                                                                        \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 struct side {
 	struct fwsim_vhca *v;
@@ -33,8 +21,8 @@ struct side {
 };
 
 struct world {
+	struct fuzz_clock clock;
 	struct fwsim *fw;
-	uint64_t now, deadline;
 	struct side side[2];
 };
 
@@ -75,53 +63,21 @@ static void msix(void *host, unsigned int fn, unsigned int vector)
 	MUST(w->fw->vhca[fn]->mig != FWSIM_MIG_STOPPED && w->fw->vhca[fn]->bus_master);
 }
 
-static uint64_t clock_ns(void *host)
-{
-	return ((struct world *)host)->now;
-}
-
-static void timer_set(void *host, uint64_t deadline)
-{
-	((struct world *)host)->deadline = deadline;
-}
-
 static const struct fwsim_host_ops ops = {
 	.dma_read = dma_read,
 	.dma_write = dma_write,
 	.msix = msix,
-	.clock_ns = clock_ns,
-	.timer_set = timer_set,
+	.clock_ns = fuzz_clock_ns,
+	.timer_set = fuzz_timer_set,
 };
-
-static void advance(struct world *w, uint64_t ns)
-{
-	uint64_t end = w->now + ns;
-
-	for (unsigned int i = 0; i < 2000 && w->deadline <= end; i++) {
-		if (w->deadline > w->now)
-			w->now = w->deadline;
-		w->deadline = UINT64_MAX;
-		fwsim_timer_expired(w->fw);
-	}
-	w->now = end;
-}
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
 static enum ifc_status exec(struct fwsim_vhca *v, uint8_t *in, size_t len, uint32_t *id)
 {
 	static uint8_t out[8192];
-	struct fwsim_cmd cmd = {
-		.fw = v->fw, .vhca = v, .opcode = ifc_ld16(in), .in = in, .in_len = (uint32_t)len,
-		.out = out, .out_len = sizeof(out), .op_mod = ifc_ld16(in + 6),
-	};
-	enum ifc_status st;
+	enum ifc_status st = fuzz_exec(v, in, len, out, sizeof(out));
 
-	memset(out, 0, sizeof(out));
-	cmd.op = fwsim_op_find(cmd.opcode);
-	MUST(cmd.op);
-	st = cmd.op->fn(&cmd);
-	MUST(st == IFC_ST_OK || cmd.why[0]);
 	if (id)
 		*id = ifc_ld32(out + 8) & 0xffffff;
 	return st;
@@ -197,7 +153,7 @@ static enum ifc_status create(struct side *s, uint16_t opcode, unsigned int n, c
 	return exec(s->v, in, 0x110 + 8 * pages, id);
 }
 
-static void connect(struct side *s, const struct side *peer, unsigned int n, uint16_t opcode)
+static enum ifc_status connect(struct side *s, const struct side *peer, unsigned int n, uint16_t opcode)
 {
 	uint8_t in[0x110] = { 0 }, *qpc = in + 0x18;
 	const uint8_t *mac = IFC_CPTR(nic_vport_context, peer->v->vport.ctx, permanent_address);
@@ -215,18 +171,22 @@ static void connect(struct side *s, const struct side *peer, unsigned int n, uin
 	IFC_SET(qpc, qpc, primary_address_path.ack_timeout, 8);
 	IFC_SET(qpc, qpc, primary_address_path.rmac_47_32, ifc_ld16(mac + 2));
 	IFC_SET(qpc, qpc, primary_address_path.rmac_31_0, ifc_ld32(mac + 4));
-	exec(s->v, in, sizeof(in), NULL);
+	return exec(s->v, in, sizeof(in), NULL);
 }
 
-static void connect_all(struct world *w)
+/* False if one of the commands was refused. */
+static bool connect_all(struct world *w)
 {
 	static const uint16_t op[] = { MLX5_CMD_OP_RST2INIT_QP, MLX5_CMD_OP_INIT2RTR_QP,
 				       MLX5_CMD_OP_RTR2RTS_QP };
 
+	bool ok = true;
+
 	for (unsigned int i = 0; i < 3; i++)
 		for (unsigned int s = 0; s < 2; s++)
 			for (unsigned int n = 0; n < QPS; n++)
-				connect(&w->side[s], &w->side[!s], n, op[i]);
+				ok &= connect(&w->side[s], &w->side[!s], n, op[i]) == IFC_ST_OK;
+	return ok;
 }
 
 static void open_side(struct world *w, unsigned int i)
@@ -280,37 +240,24 @@ static void check(struct world *w)
 
 /* ---- steps --------------------------------------------------------------------------------- */
 
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
-
-static unsigned int take(struct input *in)
+static void step_memory(struct fuzz_input *in, struct side *s)
 {
-	if (!in->left)
-		return 0;
-	in->left--;
-	return *in->p++;
-}
-
-static void step_memory(struct input *in, struct side *s)
-{
-	unsigned int off = (take(in) | take(in) << 8) % DATA_OFF, n = take(in) % 64;
+	unsigned int off = fuzz_take16(in) % DATA_OFF, n = fuzz_take(in) % 64;
 
 	for (; n && in->left && off < DATA_OFF; n--)
-		s->mem[off++] = (uint8_t)take(in);
+		s->mem[off++] = (uint8_t)fuzz_take(in);
 }
 
 /* A WQE that is nearly right, at the next place of the ring. */
-static void step_post(struct input *in, struct world *w, unsigned int i)
+static void step_post(struct fuzz_input *in, struct world *w, unsigned int i)
 {
 	static const uint8_t op[] = { 0x08, 0x09, 0x0a, 0x0b, 0x10, 0x00, 0x01, 0x08 };
 	struct side *s = &w->side[i];
-	unsigned int b = take(in), n = b & 1, rd = b >> 1 & 7;
+	unsigned int b = fuzz_take(in), n = b & 1, rd = b >> 1 & 7;
 	struct fwsim_qp *qp = fwsim_table_get(&s->v->obj[FWSIM_OBJ_QP], s->qpn[n]);
 	uint8_t *dbr = s->mem + 0x5040 + 64 * n, *wqe = s->mem + 0x3000 + n * FWSIM_PAGE;
 	uint16_t pi = (uint16_t)ifc_ld32(dbr + 4);
-	uint32_t len = (take(in) | take(in) << 8) << (b >> 6);
+	uint32_t len = fuzz_take16(in) << (b >> 6);
 
 	if (!qp)
 		return;
@@ -319,7 +266,7 @@ static void step_post(struct input *in, struct world *w, unsigned int i)
 		wqe += (pi & 7u) * 32;
 		ifc_st32(wqe, len);
 		ifc_st32(wqe + 4, s->mkey << 8);
-		ifc_st64(wqe + 8, DATA_OFF + take(in) * 16);
+		ifc_st64(wqe + 8, DATA_OFF + fuzz_take(in) * 16);
 		ifc_st32(wqe + 20, FWSIM_TERM_LKEY);
 		ifc_st32(dbr, (uint16_t)(pi + 1));
 		return;
@@ -328,18 +275,18 @@ static void step_post(struct input *in, struct world *w, unsigned int i)
 	ifc_st32(wqe, (uint32_t)pi << 8 | op[rd]);
 	ifc_st32(wqe + 4, s->qpn[n] << 8 | (op[rd] >= 8 && op[rd] != 0xa && op[rd] != 0xb ? 3 : 2));
 	wqe[11] = (uint8_t)(b >> 2 & 0xa);
-	ifc_st64(wqe + 16, DATA_OFF + take(in) * 16);
+	ifc_st64(wqe + 16, DATA_OFF + fuzz_take(in) * 16);
 	ifc_st32(wqe + 24, w->side[!i].mkey << 8);
 	if (op[rd] == 0xa || op[rd] == 0xb)
 		wqe -= 16;
 	ifc_st32(wqe + 32, len);
 	ifc_st32(wqe + 36, s->mkey << 8);
-	ifc_st64(wqe + 40, DATA_OFF + take(in) * 16);
+	ifc_st64(wqe + 40, DATA_OFF + fuzz_take(in) * 16);
 	ifc_st32(dbr + 4, (uint16_t)(pi + 1));
 	fwsim_qp_doorbell(s->v, s->qpn[n]);
 }
 
-static void step_destroy(struct input *in, struct side *s)
+static void step_destroy(struct fuzz_input *in, struct side *s)
 {
 	static const uint16_t op[] = {
 		MLX5_CMD_OP_DESTROY_QP, MLX5_CMD_OP_DESTROY_CQ, MLX5_CMD_OP_DESTROY_EQ,
@@ -347,16 +294,16 @@ static void step_destroy(struct input *in, struct side *s)
 		MLX5_CMD_OP_2ERR_QP, MLX5_CMD_OP_2RST_QP,
 	};
 	static const uint32_t base[] = { 0x40, 0x80, 1, 0x100, 1, 0x10, 0x40, 0x40 };
-	unsigned int b = take(in);
+	unsigned int b = fuzz_take(in);
 
 	simple(s->v, op[b & 7], base[b & 7] + (b >> 3 & 3), NULL);
 }
 
-static void step_create(struct input *in, struct side *s)
+static void step_create(struct fuzz_input *in, struct side *s)
 {
 	static const uint16_t op[] = { MLX5_CMD_OP_CREATE_QP, MLX5_CMD_OP_CREATE_CQ,
 				       MLX5_CMD_OP_CREATE_EQ, MLX5_CMD_OP_CREATE_MKEY };
-	unsigned int b = take(in), n = b >> 4;
+	unsigned int b = fuzz_take(in), n = b >> 4;
 	uint32_t id;
 
 	if (n > in->left)
@@ -366,9 +313,9 @@ static void step_create(struct input *in, struct side *s)
 	in->left -= n;
 }
 
-static void step(struct input *in, struct world *w)
+static void step(struct fuzz_input *in, struct world *w)
 {
-	unsigned int b = take(in), i = b >> 7;
+	unsigned int b = fuzz_take(in), i = b >> 7;
 	struct side *s = &w->side[i];
 
 	switch (b & 15) {
@@ -376,19 +323,19 @@ static void step(struct input *in, struct world *w)
 		step_memory(in, s);
 		break;
 	case 1:
-		fwsim_qp_doorbell(s->v, 0x40 + take(in) % 4);
+		fwsim_qp_doorbell(s->v, 0x40 + fuzz_take(in) % 4);
 		break;
 	case 2:
-		fwsim_cq_doorbell(s->v, 0x80 + take(in) % 2, take(in) << 24 | take(in));
+		fwsim_cq_doorbell(s->v, 0x80 + fuzz_take(in) % 2, fuzz_take_arm(in));
 		break;
 	case 3:
-		fwsim_eq_doorbell(s->v, 1 + take(in) % 3, take(in), b & 16);
+		fwsim_eq_doorbell(s->v, 1 + fuzz_take(in) % 3, fuzz_take(in), b & 16);
 		break;
 	case 4:
-		advance(w, 1ULL << take(in) % 36);
+		fuzz_advance(w->fw, &w->clock, 1ULL << fuzz_take(in) % 36, 2000);
 		break;
 	case 5:
-		s->v->mig = (enum fwsim_mig_state)(take(in) % 3);
+		s->v->mig = (enum fwsim_mig_state)(fuzz_take(in) % 3);
 		if (s->v->mig == FWSIM_MIG_RUNNING)
 			fwsim_vhca_rescan(s->v);
 		break;
@@ -405,7 +352,7 @@ static void step(struct input *in, struct world *w)
 		connect_all(w);
 		break;
 	case 10: /* the driver has consumed all completions, and arms */
-		ifc_st32(s->mem + 0x5000, take(in));
+		ifc_st32(s->mem + 0x5000, fuzz_take(in));
 		fwsim_cq_doorbell(s->v, s->cqn, ifc_ld32(s->mem + 0x5000));
 		break;
 	default:
@@ -419,14 +366,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct fwsim_config cfg = {
 		.max_vfs = 2, .mac = { 2, 0, 0, 0, 0, 1 }, .pf_msix = 4, .vf_msix = 4,
 	};
-	struct input in = { data, len };
-	struct world w = { .deadline = UINT64_MAX };
+	struct fuzz_input in = { data, len };
+	struct world w = { .clock.deadline = UINT64_MAX };
 
 	w.fw = fwsim_create(&cfg, &ops, &w, NULL, 0);
 	MUST(w.fw);
 	for (unsigned int i = 0; i < 2; i++)
 		open_side(&w, i);
-	connect_all(&w);
+	MUST(connect_all(&w));
 	for (unsigned int n = 0; in.left && n < 400; n++) {
 		step(&in, &w);
 		check(&w);

@@ -253,6 +253,7 @@ static struct harness *new_with(const struct fwsim_config *cfg, const struct fws
 		fail_msg("fwsim_create: %s", err);
 	for (i = 0; i <= h->cfg.max_vfs; i++)
 		fwsim_set_bus_master(h->fw, i, true);
+	h_seed_open(h);
 	return h;
 }
 
@@ -272,6 +273,7 @@ void h_free(struct harness *h)
 
 	if (!h)
 		return;
+	h_seed_close(h);
 	fwsim_destroy(h->fw);
 	assert_int_equal(h->maps, h->unmaps);
 	for (i = 0; i <= FWSIM_MAX_VFS; i++) {
@@ -421,6 +423,7 @@ void h_wr32(struct harness *h, unsigned int fn, uint64_t off, uint32_t v)
 	uint8_t b[4];
 
 	ifc_st32(b, v);
+	h_seed_write(h, fn, off, b, sizeof(b));
 	fwsim_bar_write(h->fw, fn, off, b, 4);
 }
 
@@ -430,6 +433,7 @@ static void wr64(struct harness *h, unsigned int fn, uint64_t off, uint32_t hi, 
 
 	ifc_st32(b, hi);
 	ifc_st32(b + 4, lo);
+	h_seed_write(h, fn, off, b, sizeof(b));
 	fwsim_bar_write(h->fw, fn, off, b, 8);
 }
 
@@ -580,6 +584,7 @@ void h_cmd_post(struct harness *h, unsigned int fn, unsigned int slot, const voi
 	e[0x3c] = s->token;
 	e[0x3f] = 1;
 	h_cmd_sign(h, fn, slot);
+	h_seed_cmd(h, fn, slot, in, in_len);
 }
 
 void h_cmd_ring(struct harness *h, unsigned int fn, uint32_t slots)

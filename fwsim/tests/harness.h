@@ -81,6 +81,7 @@ struct harness {
 	size_t record_max; /* take no more bytes than that; 0: any number */
 	unsigned int record_flushes;
 	char answer[1u << 18]; /* of the last h_say() */
+	FILE *seed; /* what is sent to the card: seeds.c */
 	bool use_map; /* offer dma_map; set before h_new() returns only by h_new_map() */
 	unsigned int maps, unmaps;
 };
@@ -91,6 +92,14 @@ struct harness *h_new(const struct fwsim_config *cfg);
 struct harness *h_new_map(const struct fwsim_config *cfg);
 void h_free(struct harness *h);
 struct fwsim_config h_default_config(void);
+
+/* ---- seeds.c: inputs for fuzz_cmdif ------------------------------------------------------- */
+
+/* With H_SEEDS=PREFIX in the environment, commands of this card go to PREFIX000, of the next to PREFIX001. */
+void h_seed_open(struct harness *h);
+void h_seed_cmd(struct harness *h, unsigned int fn, unsigned int slot, const void *in, size_t in_len);
+void h_seed_write(struct harness *h, unsigned int fn, uint64_t off, const uint8_t *data, size_t len);
+void h_seed_close(struct harness *h);
 
 /* ---- memory ------------------------------------------------------------------------------- */
 

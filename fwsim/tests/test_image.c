@@ -151,18 +151,6 @@ static enum ifc_status load(struct fwsim_vhca *v, const uint8_t *buf, size_t len
 
 /* ---- round trip ---------------------------------------------------------------------------- */
 
-/* H_IMAGE=FILE keeps the image of the busy VF, something to start fuzz_image with. */
-static void keep(const struct image *im)
-{
-	const char *name = getenv("H_IMAGE");
-	FILE *f = name ? fopen(name, "wb") : NULL;
-
-	if (!f)
-		return;
-	assert_int_equal(fwrite(im->buf, 1, im->len, f), im->len);
-	fclose(f);
-}
-
 static void image_of_the_target_is_the_image_of_the_source(void **state)
 {
 	struct pair p = pair_new();
@@ -172,7 +160,6 @@ static void image_of_the_target_is_the_image_of_the_source(void **state)
 	uint64_t hash = fwsim_image_hash(p.src);
 
 	(void)state;
-	keep(&a);
 	assert_int_equal(m_save(p.h, p.src->vhca_id, 0, p.buf.key, IMAGE_ROOM / 2, &s1), IFC_ST_OK);
 	assert_int_equal(s1, a.len);
 	assert_memory_equal(mem, a.buf, a.len);

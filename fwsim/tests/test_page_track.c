@@ -1016,6 +1016,45 @@ static void a_completion_that_cannot_be_written_is_an_error(void **state)
 	assert_int_equal(state_of(r), ERROR);
 }
 
+/* The rule is about the VF that is tracked; what goes wrong is the PF's tracker. */
+static void a_fault_rule_makes_an_error_that_is_told(void **state)
+{
+	struct rig *r = *state;
+	struct d_eq eq;
+	const uint8_t *eqe;
+
+	ask_for_object_change(r, &eq);
+	assert_true(h_say(r->h, "fault add track fn=pf error"));
+	assert_true(h_say(r->h, "fault add track fn=vf0 nth=2 error"));
+	report(r, ALL);
+	assert_int_equal(state_of(r), TRACKING);
+	vf_write(r, r->mem.addr, 1);
+	assert_int_equal(modify(r, ALL, REPORTING, 3), IFC_ST_OK);
+	d_expect_none(&r->cq);
+	eqe = d_eqe(&r->pf, &eq);
+	assert_non_null(eqe);
+	assert_int_equal(eqe[1], IFC_EVENT_OBJECT_CHANGE);
+	assert_int_equal(ifc_ld32(eqe + 0x24), r->id);
+	assert_int_equal(state_of(r), ERROR);
+	assert_true(h_say(r->h, "fault list"));
+	assert_non_null(strstr(r->h->answer, "rule 1 track fn=pf nth=1 count=1 error seen=0 hits=0\n"));
+	assert_non_null(strstr(r->h->answer, "rule 2 track fn=vf0 nth=2 count=1 error seen=2 hits=1\n"));
+}
+
+/* Commands that name the tracker concern the VF that it tracks. */
+static void commands_of_a_tracker_concern_its_vf(void **state)
+{
+	struct rig *r = *state;
+
+	assert_true(h_say(r->h, "fault add cmd:MODIFY_GENERAL_OBJECT fn=vf0 status=BAD_RES"));
+	assert_true(h_say(r->h, "fault add cmd:DESTROY_GENERAL_OBJECT fn=vf0 status=BAD_RES"));
+	assert_int_equal(modify(r, ALL, REPORTING, 3), IFC_ST_BAD_RES);
+	assert_int_equal(destroy(r), IFC_ST_BAD_RES);
+	assert_int_equal(destroy(r), IFC_ST_OK);
+	assert_true(h_say(r->h, "fault add cmd:CREATE_GENERAL_OBJECT fn=vf0 status=LIM_ERR"));
+	assert_int_equal(create(r, &r->in), IFC_ST_LIM_ERR);
+}
+
 static void marks_without_memory_are_an_error_and_none_is_lost(void **state)
 {
 	struct fwsim_config cfg = config();
@@ -1127,6 +1166,8 @@ int main(void)
 		TRACKED(a_driver_without_object_change_hears_of_the_qp),
 		TRACKED(a_message_that_cannot_be_written_is_an_error),
 		TRACKED(a_completion_that_cannot_be_written_is_an_error),
+		TRACKED(a_fault_rule_makes_an_error_that_is_told),
+		TRACKED(commands_of_a_tracker_concern_its_vf),
 		cmocka_unit_test(marks_without_memory_are_an_error_and_none_is_lost),
 		cmocka_unit_test(a_card_without_tracker_has_no_general_objects),
 		cmocka_unit_test(limits_of_the_card_are_checked),

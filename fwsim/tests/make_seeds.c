@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Inputs for fuzz_image and fuzz_data to start with, in DIR/image and DIR/data; those formats are described
+ * where they are read. Images are those of VFs that have worked.
+ *
+ *	make_seeds DIR
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image.h"
+#include "mig_rig.h"
+
+static const char *dir;
+
+struct seed {
+	uint8_t b[1u << 18];
+	size_t len;
+};
+
+static struct seed *seed_new(uint8_t first)
+{
+	struct seed *s = calloc(1, sizeof(*s));
+
+	assert_non_null(s);
+	s->b[s->len++] = first;
+	return s;
+}
+
+static void seed_write(struct seed *s, const char *name)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "wb");
+	if (!f)
+		fail_msg("%s cannot be written", path);
+	assert_int_equal(fwrite(s->b, 1, s->len, f), s->len);
+	assert_int_equal(fclose(f), 0);
+	free(s);
+}
+
+/* ---- fuzz_image ----------------------------------------------------------------------------- */
+
+enum what { IMAGE, IMAGE_AND_PART, PART, COMMAND, TIME, RESET };
+enum { SUSPEND, RESUME, QUERY, SAVE, REINIT = 5 };
+
+static uint8_t *step(struct seed *s, enum what what, size_t len)
+{
+	uint8_t *p = s->b + s->len;
+
+	assert_true(s->len + 4 + len <= sizeof(s->b));
+	ifc_st32(p, (uint32_t)len);
+	p[0] = (uint8_t)what;
+	s->len += 4 + len;
+	return p + 4;
+}
+
+static void command(struct seed *s, unsigned int cmd, unsigned int flags)
+{
+	uint8_t *p = step(s, COMMAND, 4);
+
+	p[0] = (uint8_t)cmd;
+	p[1] = (uint8_t)flags;
+	p[2] = 0xf0; /* size of the buffer, in pages */
+}
+
+static void pass_time(struct seed *s, unsigned int log_ns)
+{
+	*step(s, TIME, 1) = (uint8_t)log_ns;
+}
+
+/* From stopped to running and back, with time between. */
+static void run(struct seed *s)
+{
+	command(s, RESUME, M_RESUME_RESPONDER);
+	command(s, RESUME, M_RESUME_INITIATOR);
+	pass_time(s, 25);
+	command(s, SUSPEND, M_SUSPEND_INITIATOR);
+	command(s, SUSPEND, M_SUSPEND_RESPONDER);
+}
+
+static void add_image(struct seed *s, struct fwsim_vhca *v, uint64_t bulk_blocks)
+{
+	size_t len = fwsim_image_size(v);
+	uint8_t *p = step(s, IMAGE, len);
+
+	assert_int_equal(fwsim_image_save(v, p, len), len);
+	ifc_st64(p + FWSIM_IMAGE_OFF_BULK_BLOCKS, bulk_blocks);
+	ifc_st64(p + FWSIM_IMAGE_OFF_BULK_SEED, bulk_blocks ? 42 : 0);
+}
+
+/* The next @count blocks of bulk state, after so many more changes. */
+static void add_part(struct seed *s, unsigned int count, unsigned int changes)
+{
+	uint8_t *p = step(s, PART, 8);
+
+	p[0] = (uint8_t)count;
+	p[1] = (uint8_t)changes;
+}
+
+/* A VF with a message half sent, one that waits for a receive, and kept doorbells; stopped. */
+static struct harness *busy_vf(void)
+{
+	struct harness *h = h_new(NULL);
+	struct m_vf vf;
+
+	m_vf_new(&vf, h, 1);
+	m_post_send(&vf, 1, IFC_WQE_SEND, 0, 100, 0, true);
+	h_advance(h, 10000);
+	for (unsigned int i = 0; i < 24; i++)
+		m_post_send(&vf, 0, IFC_WQE_RDMA_WRITE, 0, 2u << 20, 2u << 20, i == 23);
+	m_stop(h, m_vhca_id(h, 1));
+	m_arm_cq(&vf, 1);
+	m_eq_update(&vf, false);
+	return h;
+}
+
+static void images(void **state)
+{
+	struct harness *h = busy_vf();
+	struct fwsim_vhca *busy = h->fw->vhca[1], *idle = h->fw->vhca[2];
+	struct seed *s = seed_new(0);
+
+	(void)state;
+	add_image(s, busy, 0);
+	run(s);
+	seed_write(s, "image/busy");
+
+	s = seed_new(0);
+	add_image(s, idle, 0);
+	add_image(s, busy, 0);
+	step(s, RESET, 0);
+	add_image(s, idle, 0);
+	run(s);
+	seed_write(s, "image/idle");
+
+	s = seed_new(0x01); /* chunks */
+	add_image(s, idle, 40);
+	add_part(s, 10, 0);
+	add_part(s, 30, 0);
+	run(s);
+	seed_write(s, "image/chunks");
+
+	s = seed_new(0x02);
+	add_image(s, idle, 6);
+	add_part(s, 6, 3);
+	add_image(s, busy, 6);
+	add_part(s, 2, 2);
+	add_part(s, 3, 0);
+	run(s);
+	seed_write(s, "image/precopy-target");
+	h_free(h);
+}
+
+/* The same in one LOAD each. */
+static void whole_images(void **state)
+{
+	struct harness *h = busy_vf();
+	struct fwsim_vhca *v = h->fw->vhca[1];
+	struct seed *s = seed_new(0);
+	size_t len = fwsim_image_size(v);
+	uint8_t *p = step(s, IMAGE_AND_PART, 8 + len);
+
+	(void)state;
+	p[0] = 5;
+	assert_int_equal(fwsim_image_save(v, p + 8, len), len);
+	ifc_st64(p + 8 + FWSIM_IMAGE_OFF_BULK_BLOCKS, 5);
+	ifc_st64(p + 8 + FWSIM_IMAGE_OFF_BULK_SEED, 7);
+	run(s);
+	seed_write(s, "image/with-bulk");
+	h_free(h);
+}
+
+static void sources(void **state)
+{
+	struct seed *s = seed_new(0xf3); /* chunks, state, 40 blocks that change, reinit */
+
+	(void)state;
+	command(s, RESUME, M_RESUME_RESPONDER);
+	command(s, RESUME, M_RESUME_INITIATOR);
+	for (unsigned int i = 0; i < 3; i++) {
+		command(s, QUERY, i ? M_INC : 0);
+		command(s, SAVE, M_TRACK | (i ? M_INC : 0));
+		pass_time(s, 23);
+	}
+	command(s, REINIT, 0);
+	command(s, QUERY, M_INC);
+	command(s, SUSPEND, M_SUSPEND_INITIATOR);
+	command(s, SUSPEND, M_SUSPEND_RESPONDER);
+	command(s, QUERY, M_INC | 2);
+	command(s, SAVE, M_INC);
+	command(s, SAVE, M_INC);
+	seed_write(s, "image/precopy-source");
+}
+
+/* ---- fuzz_data ------------------------------------------------------------------------------ */
+
+#define SIDE1 0x80
+enum { DOORBELL = 1, DATA_TIME = 4, MIG = 5, DESTROY = 7, CREATE = 8, CONNECT = 9, POLL = 10, POST = 11 };
+enum { WRITE, WRITE_IMM, SEND, SEND_IMM, READ };
+
+static void bytes(struct seed *s, const uint8_t *p, size_t n)
+{
+	assert_true(s->len + n <= sizeof(s->b));
+	memcpy(s->b + s->len, p, n);
+	s->len += n;
+}
+#define BYTES(s, ...) bytes((s), (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+
+static struct seed *data_seed(void)
+{
+	struct seed *s = seed_new(0);
+
+	s->len = 0;
+	return s;
+}
+
+static void data_recv(struct seed *s, unsigned int side, unsigned int qp)
+{
+	BYTES(s, (uint8_t)(side | POST), (uint8_t)(0x10 | qp), 0x00, 0x04, 0x10);
+}
+
+static void data_send(struct seed *s, unsigned int side, unsigned int qp, unsigned int op, unsigned int len)
+{
+	BYTES(s, (uint8_t)(side | POST), (uint8_t)(qp | op << 1), (uint8_t)len, (uint8_t)(len >> 8), 0x20,
+	      0x30);
+}
+
+static void data_time(struct seed *s, unsigned int log_ns)
+{
+	BYTES(s, DATA_TIME, (uint8_t)log_ns);
+}
+
+static void data(void **state)
+{
+	struct seed *s = data_seed();
+
+	(void)state;
+	for (unsigned int op = WRITE; op <= READ; op++) {
+		data_recv(s, SIDE1, 0);
+		data_send(s, 0, 0, op, 0x300);
+		data_time(s, 20);
+		BYTES(s, POLL, (uint8_t)(op + 1), SIDE1 | POLL, (uint8_t)op);
+	}
+	seed_write(s, "data/every-operation");
+
+	s = data_seed(); /* no receive there, then one in time, then none: retries are used up */
+	data_send(s, 0, 1, SEND, 64);
+	data_time(s, 16);
+	data_recv(s, SIDE1, 1);
+	data_time(s, 30);
+	data_send(s, 0, 0, SEND, 64);
+	data_time(s, 35);
+	seed_write(s, "data/receiver-not-ready");
+
+	s = data_seed(); /* stopped in the middle, by both sides, and doorbells that are kept */
+	data_send(s, 0, 0, WRITE, 0x8000);
+	data_send(s, SIDE1, 1, READ, 0x8000);
+	BYTES(s, SIDE1 | MIG, 1, SIDE1 | MIG, 2);
+	data_send(s, 0, 0, WRITE, 0x100);
+	data_time(s, 18);
+	BYTES(s, MIG, 2, DOORBELL, 0, POLL, 1, SIDE1 | MIG, 0);
+	data_time(s, 18);
+	BYTES(s, MIG, 0);
+	data_time(s, 22);
+	seed_write(s, "data/stop-and-resume");
+
+	s = data_seed(); /* QP to error, destroy, create anew, connect */
+	data_send(s, 0, 0, READ, 0x1000);
+	BYTES(s, DESTROY, 6, DESTROY, 0, CREATE, 0, CONNECT, DESTROY, 7, CONNECT);
+	data_send(s, 0, 0, WRITE, 0x1000);
+	data_time(s, 20);
+	seed_write(s, "data/life-of-a-qp");
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(images),
+		cmocka_unit_test(whole_images),
+		cmocka_unit_test(sources),
+		cmocka_unit_test(data),
+	};
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: %s DIR\n", argv[0]);
+		return 2;
+	}
+	dir = argv[1];
+	return cmocka_run_group_tests_name("seeds", tests, NULL, NULL);
+}
