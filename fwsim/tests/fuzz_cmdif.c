@@ -8,54 +8,17 @@
  *
  * scripts/fuzz builds and runs it; seeds.c makes inputs to start with, from commands of the tests.
  */
-#include "fuzz.h"
+#include "fuzz_queue.h"
 
-#define FNS 3u
-#define VECTORS 16u
-#define MEM 0x10000u
-#define BOX_IN 0x2000u
-#define BOX_OUT 0x4800u
-#define BOXES 9u
 #define MANY 32u /* commands of kind 0 give their length in units of this */
 
 enum kind { LONG_COMMAND, COMMAND, COMMAND_2, COMMAND_3, MEMORY, REGISTER, DOORBELL, OTHER };
 
 struct host {
-	struct fuzz_clock clock;
-	uint8_t mem[FNS][MEM];
+	struct fuzz_queues q;
 	bool answered;
 	bool booted; /* functions begin after INIT_HCA */
 };
-
-static uint8_t *at(struct host *h, unsigned int fn, uint64_t addr, size_t len)
-{
-	MUST(fn < FNS);
-	return addr >= MEM || len > MEM - addr ? NULL : h->mem[fn] + addr;
-}
-
-static int dma_read(void *host, unsigned int fn, uint64_t addr, void *buf, size_t len)
-{
-	const uint8_t *p = at(host, fn, addr, len);
-
-	if (p)
-		memcpy(buf, p, len);
-	return p ? 0 : -1;
-}
-
-static int dma_write(void *host, unsigned int fn, uint64_t addr, const void *buf, size_t len)
-{
-	uint8_t *p = at(host, fn, addr, len);
-
-	if (p)
-		memcpy(p, buf, len);
-	return p ? 0 : -1;
-}
-
-static void msix(void *host, unsigned int fn, unsigned int vector)
-{
-	(void)host;
-	MUST(fn < FNS && vector < VECTORS);
-}
 
 static void trace(void *host, const struct fwsim_trace *t)
 {
@@ -66,52 +29,13 @@ static void trace(void *host, const struct fwsim_trace *t)
 }
 
 static const struct fwsim_host_ops ops = {
-	.dma_read = dma_read,
-	.dma_write = dma_write,
-	.msix = msix,
+	.dma_read = fuzz_dma_read,
+	.dma_write = fuzz_dma_write,
+	.msix = fuzz_msix,
 	.clock_ns = fuzz_clock_ns,
 	.timer_set = fuzz_timer_set,
 	.trace = trace,
 };
-
-/* A chain of mailboxes at @off of the memory @mem. */
-static void boxes(uint8_t *mem, uint32_t off, const uint8_t *data, size_t len)
-{
-	for (uint32_t i = 0; i < BOXES; i++) {
-		uint8_t *b = mem + off + 1024 * i;
-		size_t n = len < IFC_MBOX_DATA ? len : IFC_MBOX_DATA;
-
-		memset(b, 0, IFC_MBOX_SIZE);
-		if (n)
-			memcpy(b, data, n);
-		data += n;
-		len -= n;
-		ifc_st64(b + IFC_MBOX_OFF_NEXT, i + 1 < BOXES ? off + 1024 * (i + 1) : 0);
-		ifc_st32(b + IFC_MBOX_OFF_BLOCK_NUM, i);
-		b[IFC_MBOX_OFF_TOKEN] = 5;
-	}
-}
-
-static void wr32(struct fwsim *fw, unsigned int fn, uint64_t off, uint32_t v)
-{
-	uint8_t b[4];
-
-	ifc_st32(b, v);
-	fwsim_bar_write(fw, fn, off, b, 4);
-}
-
-/* The @n-th opcode that there is, so that the fuzzer need not guess 16 bits. */
-static uint16_t nth_opcode(unsigned int n)
-{
-	static uint16_t known[128];
-	static unsigned int count;
-
-	if (!count)
-		for (unsigned int op = 0; op < 0x10000 && count < 128; op++)
-			if (fwsim_op_find((uint16_t)op))
-				known[count++] = (uint16_t)op;
-	return known[n % count];
-}
 
 /* Must the card say something to a command of @v that has just come? */
 static bool must_answer(const struct fwsim_vhca *v)
@@ -125,28 +49,13 @@ static bool must_answer(const struct fwsim_vhca *v)
  */
 static void command(struct fwsim *fw, struct host *h, unsigned int fn, const uint8_t *data, size_t len)
 {
-	unsigned int slot = data[0] % FWSIM_CMDQ_SLOTS;
-	uint8_t *mem = h->mem[fn], *e = mem + 0x1000 + slot * IFC_CMDQ_ENTRY_SIZE, head[16] = { 0 };
-	size_t in_len = len - 4 + 8;
+	uint8_t in[FUZZ_MAX_INPUT] = { 0 };
 
-	ifc_st16(head, data[2] >= 128 ? nth_opcode(data[3]) : ifc_ld16(data + 2));
-	head[7] = data[1];
-	memcpy(head + 8, data + 4, len - 4 < 8 ? len - 4 : 8);
-	memset(e, 0, IFC_CMDQ_ENTRY_SIZE);
-	e[0] = 7;
-	ifc_st32(e + 4, (uint32_t)in_len);
-	ifc_st64(e + 8, BOX_IN);
-	memcpy(e + 16, head, 16);
-	ifc_st64(e + 0x30, BOX_OUT);
-	ifc_st32(e + 0x38, 16 + IFC_MBOX_DATA * BOXES);
-	e[0x3c] = 5;
-	e[0x3f] = 1;
-	boxes(mem, BOX_IN, len > 12 ? data + 12 : data, len > 12 ? len - 12 : 0);
-	boxes(mem, BOX_OUT, data, 0);
-	wr32(fw, fn, IFC_ISEG_CMDQ_ADDR_H, 0);
-	wr32(fw, fn, IFC_ISEG_CMDQ_ADDR_L_SZ, 0x1000);
+	ifc_st16(in, data[2] >= 128 ? fuzz_opcode(data[3]) : ifc_ld16(data + 2));
+	in[7] = data[1];
+	memcpy(in + 8, data + 4, len - 4);
 	h->answered = false;
-	wr32(fw, fn, IFC_ISEG_CMD_DBELL, 1u << slot);
+	fuzz_command(fw, &h->q, fn, data[0] % FWSIM_CMDQ_SLOTS, in, len - 4 + 8);
 	MUST(h->answered || !must_answer(fw->vhca[fn]));
 }
 
@@ -170,19 +79,19 @@ static void read_register(struct fwsim *fw, unsigned int fn, const uint8_t *data
 
 static void record(struct fwsim *fw, struct host *h, unsigned int what, const uint8_t *data, size_t len)
 {
-	unsigned int fn = (what >> 4) % FNS;
+	unsigned int fn = (what >> 4) % FUZZ_FNS;
 
 	switch ((enum kind)(what % 8)) {
 	case LONG_COMMAND:
 	case COMMAND:
 	case COMMAND_2:
 	case COMMAND_3:
-		if (len >= 4 && len < 12 + IFC_MBOX_DATA * BOXES)
+		if (len >= 4 && len < FUZZ_MAX_INPUT - 4)
 			command(fw, h, fn, data, len);
 		break;
 	case MEMORY:
 		for (size_t i = 0; i + 3 <= len; i += 3)
-			h->mem[fn][ifc_ld16(data + i)] = data[i + 2];
+			h->q.mem[fn][ifc_ld16(data + i)] = data[i + 2];
 		break;
 	case REGISTER:
 	case DOORBELL: /* mostly of UAR 0x10 */
@@ -206,7 +115,7 @@ static void record(struct fwsim *fw, struct host *h, unsigned int what, const ui
 			fwsim_vsc_write(fw, data[1] % FWSIM_VSC_LEN & ~3u, ifc_ld32(data + 2));
 			fwsim_vsc_read(fw, data[1] % FWSIM_VSC_LEN & ~3u);
 		} else {
-			fuzz_advance(fw, &h->clock, 1ULL << (len ? data[0] : 0) % 40, 64);
+			fuzz_advance(fw, &h->q.clock, 1ULL << (len ? data[0] : 0) % 40, 64);
 		}
 		break;
 	}
@@ -216,7 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned int c = size ? *data : 0;
 	const struct fwsim_config cfg = {
-		.max_vfs = FNS - 1, .vf_msix = VECTORS, .pf_msix = VECTORS, .boot_pages = 8, .init_pages = 4,
+		.max_vfs = FUZZ_FNS - 1, .vf_msix = FUZZ_VECTORS, .pf_msix = FUZZ_VECTORS, .boot_pages = 8, .init_pages = 4,
 		.chunks = c & 1, .migration_state = c & 2, .bulk_bytes = c & 4 ? 5 * FWSIM_PAGE : 0,
 		.strict = c & 8, .cmd_latency_ns = c & 16 ? 5000 : 0, .no_migration = c & 32,
 		.image_bytes_per_sec = c & 64 ? 1u << 30 : 0,
@@ -225,11 +134,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fwsim *fw;
 
 	MUST(h);
-	h->clock.deadline = UINT64_MAX;
+	h->q.clock.deadline = UINT64_MAX;
 	h->booted = c & 128;
 	fw = fwsim_create(&cfg, &ops, h, NULL, 0);
 	MUST(fw);
-	for (unsigned int fn = 0; fn < FNS; fn++)
+	for (unsigned int fn = 0; fn < FUZZ_FNS; fn++)
 		init(fw, h, fn);
 	if (size)
 		data++, size--;
