@@ -448,11 +448,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		.bulk_bytes = (uint64_t)bulk_blocks[c >> 4 & 3] * FWSIM_PAGE, .bulk_seed = 1,
 		.bulk_rate = c & 0x40 ? 1u << 20 : 0, .reinit_every = c & 0x80 ? 2 : 0,
 	};
-	struct world w = { .clock = { 1000000, UINT64_MAX }, .data = data, .size = len };
+	static uint8_t buf[BUF_SIZE];
+	struct world w = { .clock = { 1000000, UINT64_MAX }, .data = data, .size = len, .buf = buf };
 
 	w.fw = fwsim_create(&cfg, &ops, &w, NULL, 0);
-	w.buf = malloc(BUF_SIZE);
-	MUST(w.fw && w.buf);
+	MUST(w.fw);
 	w.v = w.fw->vhca[VF];
 	enable_stopped(&w, VF);
 	make_key(&w);
@@ -465,6 +465,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	move_on(&w);
 	fwsim_destroy(w.fw);
-	free(w.buf);
 	return 0;
 }
