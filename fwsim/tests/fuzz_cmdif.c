@@ -2,9 +2,9 @@
 /*
  * libFuzzer entry for the command queues and the doorbells of a PF and its VFs. The input is a byte that
  * chooses what the card is, and records: a byte of what (the kind in the low 3 bits, above it the
- * function), a byte of length, and so many bytes. A record is a command (well-formed entry and mailboxes, any
- * content), spoiled bytes of memory, a BAR write, time, a reset, a read. Each function has one small array of memory;
- * every answer must come with a status or stay away for a reason that is traced.
+ * function), a byte of length, and so many bytes. A record is a command (entry and mailboxes well-formed or
+ * with one byte that is not, any content), bytes of memory, a BAR access, time, a reset. Every answer must
+ * come with a status or stay away for a reason that is traced.
  *
  * scripts/fuzz builds and runs it; seeds.c makes inputs to start with, from commands of the tests.
  */
@@ -12,7 +12,7 @@
 
 #define MANY 32u /* commands of kind 0 give their length in units of this */
 
-enum kind { LONG_COMMAND, COMMAND, COMMAND_2, COMMAND_3, MEMORY, REGISTER, DOORBELL, OTHER };
+enum kind { LONG_COMMAND, COMMAND, COMMAND_2, SPOILED_COMMAND, MEMORY, REGISTER, DOORBELL, OTHER };
 
 struct host {
 	struct fuzz_queues q;
@@ -43,19 +43,36 @@ static bool must_answer(const struct fwsim_vhca *v)
 	return !v->fw->cfg.cmd_latency_ns && fwsim_vhca_may_initiate(v);
 }
 
+/* A byte of the entry @e, or of what goes with the data in a mailbox, becomes another one. */
+static void spoil_command(uint8_t *mem, uint8_t *e, const uint8_t spoil[3])
+{
+	uint32_t box = spoil[1] & 0x80 ? FUZZ_BOX_OUT : FUZZ_BOX_IN;
+
+	if (spoil[0] < 128)
+		e[spoil[0] % IFC_CMDQ_ENTRY_SIZE] ^= spoil[2];
+	else
+		mem[box + 1024 * (spoil[1] % FUZZ_BOXES) + IFC_MBOX_DATA + spoil[0] % 64] ^= spoil[2];
+}
+
 /*
  * The first byte is the slot, the second the op_mod; then two for the opcode and the rest of the input from
  * offset 8 on. If the first of the two is 128 or more, the second is an index of the opcodes there are.
+ * @spoil may be NULL.
  */
-static void command(struct fwsim *fw, struct host *h, unsigned int fn, const uint8_t *data, size_t len)
+static void command(struct fwsim *fw, struct host *h, unsigned int fn, const uint8_t *data, size_t len,
+		    const uint8_t *spoil)
 {
-	uint8_t in[FUZZ_MAX_INPUT] = { 0 };
+	unsigned int slot = data[0] % FWSIM_CMDQ_SLOTS;
+	uint8_t in[FUZZ_MAX_INPUT] = { 0 }, *mem = h->q.mem[fn];
 
 	ifc_st16(in, data[2] >= 128 ? fuzz_opcode(data[3]) : ifc_ld16(data + 2));
 	in[7] = data[1];
 	memcpy(in + 8, data + 4, len - 4);
 	h->answered = false;
-	fuzz_command(fw, &h->q, fn, data[0] % FWSIM_CMDQ_SLOTS, in, len - 4 + 8);
+	fuzz_post(&h->q, fn, slot, in, len - 4 + 8);
+	if (spoil)
+		spoil_command(mem, mem + FUZZ_QUEUE + slot * IFC_CMDQ_ENTRY_SIZE, spoil);
+	fuzz_ring(fw, fn, slot);
 	MUST(h->answered || !must_answer(fw->vhca[fn]));
 }
 
@@ -85,9 +102,12 @@ static void record(struct fwsim *fw, struct host *h, unsigned int what, const ui
 	case LONG_COMMAND:
 	case COMMAND:
 	case COMMAND_2:
-	case COMMAND_3:
 		if (len >= 4 && len < FUZZ_MAX_INPUT - 4)
-			command(fw, h, fn, data, len);
+			command(fw, h, fn, data, len, NULL);
+		break;
+	case SPOILED_COMMAND:
+		if (len >= 3 + 4)
+			command(fw, h, fn, data + 3, len - 3, data);
 		break;
 	case MEMORY:
 		for (size_t i = 0; i + 3 <= len; i += 3)

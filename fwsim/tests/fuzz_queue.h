@@ -93,9 +93,9 @@ static inline void fuzz_boxes(uint8_t *mem, uint32_t off, const uint8_t *data, s
 	}
 }
 
-/* Put a command of @len >= 8 bytes into @slot of @fn's queue and ring its doorbell. */
-static inline void fuzz_command(struct fwsim *fw, struct fuzz_queues *h, unsigned int fn, unsigned int slot,
-				const uint8_t *in, size_t len)
+/* Put a command of @len >= 8 bytes into @slot of @fn's queue. */
+static inline void fuzz_post(struct fuzz_queues *h, unsigned int fn, unsigned int slot, const uint8_t *in,
+			     size_t len)
 {
 	uint8_t *mem = h->mem[fn], *e = mem + FUZZ_QUEUE + slot * IFC_CMDQ_ENTRY_SIZE;
 
@@ -110,9 +110,21 @@ static inline void fuzz_command(struct fwsim *fw, struct fuzz_queues *h, unsigne
 	e[0x3f] = 1;
 	fuzz_boxes(mem, FUZZ_BOX_IN, in + 16, len > 16 ? len - 16 : 0);
 	fuzz_boxes(mem, FUZZ_BOX_OUT, in, 0);
+}
+
+/* Ring the doorbell of @slot, after the card has been told where the queue is. */
+static inline void fuzz_ring(struct fwsim *fw, unsigned int fn, unsigned int slot)
+{
 	fuzz_write32(fw, fn, IFC_ISEG_CMDQ_ADDR_H, 0);
 	fuzz_write32(fw, fn, IFC_ISEG_CMDQ_ADDR_L_SZ, FUZZ_QUEUE);
 	fuzz_write32(fw, fn, IFC_ISEG_CMD_DBELL, 1u << slot);
+}
+
+static inline void fuzz_command(struct fwsim *fw, struct fuzz_queues *h, unsigned int fn, unsigned int slot,
+				const uint8_t *in, size_t len)
+{
+	fuzz_post(h, fn, slot, in, len);
+	fuzz_ring(fw, fn, slot);
 }
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Inputs for fuzz_image and fuzz_data to start with, in DIR/image and DIR/data; those formats are described
- * where they are read. Images are those of VFs that have worked.
+ * Inputs for fuzz_image, fuzz_data and fuzz_cmdif to start with, in DIR/NAME; the formats are described where
+ * they are read. Images are those of VFs that have worked. Most inputs of fuzz_cmdif come from seeds.c.
  *
  *	make_seeds DIR
  */
@@ -276,6 +276,63 @@ static void data(void **state)
 	seed_write(s, "data/life-of-a-qp");
 }
 
+/* ---- fuzz_cmdif ----------------------------------------------------------------------------- */
+
+enum { COMMAND_1 = 1, SPOILED_COMMAND = 3, OTHER = 7 };
+
+/* A command with mailboxes, each bit of the entry or of what goes with a mailbox wrong in its turn. */
+static void spoiled_commands(void **state)
+{
+	static const unsigned int places[] = { 0x00, 0x80 }; /* entry, mailbox */
+
+	(void)state;
+	for (unsigned int p = 0; p < 2; p++) {
+		struct seed *s = seed_new(128); /* booted */
+
+		for (unsigned int bit = 0; bit < 512; bit++) {
+			uint8_t *r = s->b + s->len;
+
+			r[0] = SPOILED_COMMAND;
+			r[1] = 3 + 4 + 24;
+			r[2] = (uint8_t)(places[p] | bit / 8);
+			r[4] = (uint8_t)(1u << bit % 8);
+			ifc_st16(r + 7, MLX5_CMD_OP_QUERY_ISSI);
+			s->len += 2u + r[1];
+		}
+		seed_write(s, p ? "cmdif/spoiled-mailbox" : "cmdif/spoiled-entry");
+	}
+}
+
+/* Commands that take time, one finished before the next, one not. */
+static void slow_commands(void **state)
+{
+	struct seed *s = seed_new(128 | 16);
+
+	(void)state;
+	for (unsigned int slot = 0; slot < 8; slot++) {
+		BYTES(s, (uint8_t)(slot << 4 | COMMAND_1), 8, (uint8_t)slot, 0, MLX5_CMD_OP_QUERY_ISSI >> 8,
+		      MLX5_CMD_OP_QUERY_ISSI & 0xff, 0, 0, 0, 0);
+		if (slot & 1)
+			BYTES(s, OTHER, 1, 13);
+	}
+	seed_write(s, "cmdif/slow-card");
+}
+
+/* The start of the BAR byte by byte and word by word; the vendor-specific capability. */
+static void registers(void **state)
+{
+	struct seed *s = seed_new(0);
+
+	(void)state;
+	for (unsigned int fn = 0; fn < 2; fn++)
+		for (unsigned int off = 0; off < 64; off++)
+			BYTES(s, (uint8_t)(fn << 4 | OTHER), 4, 0xfd, (uint8_t)(off % 3), (uint8_t)(off / 8),
+			      (uint8_t)(off * 32));
+	for (unsigned int off = 0; off < FWSIM_VSC_LEN; off += 4)
+		BYTES(s, OTHER, 6, 0xfc, (uint8_t)off, 0x80, 0, 0, 1);
+	seed_write(s, "cmdif/registers");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +340,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(whole_images),
 		cmocka_unit_test(sources),
 		cmocka_unit_test(data),
+		cmocka_unit_test(spoiled_commands),
+		cmocka_unit_test(slow_commands),
+		cmocka_unit_test(registers),
 	};
 
 	if (argc != 2) {
