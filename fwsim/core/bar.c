@@ -8,6 +8,7 @@
 #define CMDIF_REV 5
 #define INIT_TIMEOUT_MS 2000 /* what drivers wait for "initializing" if they are told nothing */
 #define HEALTH_PERIOD_NS 100000000u /* one count per 100 ms; a driver looks every 2 s */
+#define ISEG_RESET_SUPPORTED 0x40000000u
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
@@ -41,6 +42,8 @@ static uint32_t iseg_read(const struct fwsim_vhca *v, uint64_t off)
 		return c->cmd_timeout_ms; /* bits 31:29 are the unit, 0 = ms */
 	case IFC_ISEG_CMD_Q_INIT_TO: /* 0: no time-outs from the firmware, also not in DTOR */
 		return c->cmd_timeout_ms ? INIT_TIMEOUT_MS : 0;
+	case IFC_ISEG_INITIALIZING: /* not any more; and whether nic_interface 7 resets the firmware */
+		return v->fn == 0 ? ISEG_RESET_SUPPORTED : 0;
 	case IFC_ISEG_TIMER_H:
 		return (uint32_t)(internal_timer(v) >> 32);
 	case IFC_ISEG_TIMER_L:
@@ -48,7 +51,7 @@ static uint32_t iseg_read(const struct fwsim_vhca *v, uint64_t off)
 	case IFC_ISEG_HEALTH_COUNTER:
 		return (uint32_t)(internal_timer(v) / HEALTH_PERIOD_NS) & 0xffffff;
 	}
-	return 0; /* also "initializing": done */
+	return 0;
 }
 
 void fwsim_bar_read(struct fwsim *fw, unsigned int fn, uint64_t off, void *buf, size_t len)
@@ -78,7 +81,8 @@ void fwsim_bar_read(struct fwsim *fw, unsigned int fn, uint64_t off, void *buf, 
 
 /*
  * A driver that writes 1 ("disabled") or 7 ("software reset") lets go of the function without commands
- * and waits until it reads 1. A suspended VHCA keeps the wish, as 7 in its register, until it is resumed.
+ * and waits until it reads 1. It takes its pages back by itself. A suspended VHCA keeps the wish, as 7 in
+ * its register, until it is resumed. On the PF it is a start of the firmware anew: all VFs go with it.
  */
 void fwsim_bar_rescan(struct fwsim_vhca *v)
 {
@@ -89,12 +93,16 @@ void fwsim_bar_rescan(struct fwsim_vhca *v)
 		return;
 	fwsim_trace_simple(v, FWSIM_TRACE_RESET, 0, 0, 0, "asked for by nic_interface");
 	fwsim_vhca_reset(v);
+	fwsim_pages_reset(v);
 	v->health_synd = 0;
 	v->health_rfr = false;
 	v->nic_interface = FWSIM_NIC_DISABLED;
-	for (i = 1; v->fn == 0 && i < fw->nfn; i++)
-		if (fw->vhca[i]->pf_enabled)
-			fwsim_vhca_pf_disable(fw->vhca[i]);
+	for (i = 1; v->fn == 0 && i < fw->nfn; i++) {
+		if (!fw->vhca[i]->pf_enabled)
+			continue;
+		fwsim_vhca_pf_disable(fw->vhca[i]);
+		fwsim_pages_reset(fw->vhca[i]);
+	}
 }
 
 static void set_nic_interface(struct fwsim_vhca *v, uint8_t state)

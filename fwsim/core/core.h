@@ -312,7 +312,7 @@ struct fwsim {
 	struct fwsim_faults *faults; /* NULL until there was a rule: fault.c */
 	bool fault_on;		     /* a site has to be told of */
 	/* VSC of the PF: vsc.c */
-	uint32_t vsc_sem, vsc_counter, vsc_addr, vsc_data, vsc_ctrl;
+	uint32_t vsc_sem, vsc_counter, vsc_addr, vsc_data, vsc_ctrl, vsc_reset_sem;
 	/* the port: reg.c */
 	uint16_t port_mtu;
 	bool port_down;		/* PAOS admin_status of the PF */

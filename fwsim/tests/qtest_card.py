@@ -130,7 +130,7 @@ def init_segment(q: Qtest) -> None:
     expect("cmdif_rev, fw sub", be32(q.r(PF_BAR0 + 4)), 5 << 16 | 1014)
     expect("8 bytes at once", q.r(PF_BAR0, 8), q.r(PF_BAR0) | q.r(PF_BAR0 + 4) << 32)
     expect("one byte", q.r(PF_BAR0 + 3, 1), 28)
-    expect("initializing", q.r(PF_BAR0 + 0x1FC), 0)
+    expect("initializing, reset supported", be32(q.r(PF_BAR0 + 0x1FC)), 1 << 30)
     before = be32(q.r(PF_BAR0 + 0x1010))
     q.cmd("clock_step 2000000000")
     if be32(q.r(PF_BAR0 + 0x1010)) == before:

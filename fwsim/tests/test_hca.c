@@ -210,8 +210,11 @@ static void driver_lets_go_by_register(void **state)
 	unsigned int i;
 
 	(void)state;
+	assert_int_equal(h_rd32(h, 0, IFC_ISEG_INITIALIZING), 1u << 30); /* resets are supported */
 	for (i = 0; i < 2; i++) {
 		h_boot(h, 1);
+		assert_int_not_equal(h_pages(h, 0), 0);
+		assert_int_not_equal(h_pages(h, 1), 0);
 		set_nic(h, 0, how[i]);
 		assert_int_equal(nic(h, 0), FWSIM_NIC_DISABLED);
 		assert_int_equal(h->fw->vhca[0]->hca, FWSIM_HCA_DISABLED);
@@ -220,6 +223,9 @@ static void driver_lets_go_by_register(void **state)
 		assert_int_equal(h->fw->vhca[1]->hca, FWSIM_HCA_DISABLED);
 		assert_false(h->fw->vhca[1]->pf_enabled);
 		assert_int_equal(nic(h, 2), FWSIM_NIC_FULL);
+		/* whose drivers have taken their pages back, and may give the same ones again */
+		assert_int_equal(h_pages(h, 0), 0);
+		assert_int_equal(h_pages(h, 1), 0);
 		set_nic(h, 0, FWSIM_NIC_FULL);
 	}
 	h_boot(h, 1);

@@ -241,6 +241,44 @@ static void vendor_capability(void **state)
 	h_free(h);
 }
 
+static void gw_write(struct harness *h, uint32_t addr, uint32_t val)
+{
+	fwsim_vsc_write(h->fw, 0x14, val);
+	fwsim_vsc_write(h->fw, 0x10, addr | 0x80000000);
+	assert_int_equal(fwsim_vsc_read(h->fw, 0x10), addr);
+}
+
+static uint32_t gw_read(struct harness *h, uint32_t addr)
+{
+	fwsim_vsc_write(h->fw, 0x10, addr);
+	assert_int_equal(fwsim_vsc_read(h->fw, 0x10), addr | 0x80000000);
+	return fwsim_vsc_read(h->fw, 0x14);
+}
+
+/* What mlx5_core takes before it resets the firmware. */
+static void reset_semaphore(void **state)
+{
+	struct harness *h = h_new(NULL);
+
+	(void)state;
+	gw_write(h, 0x20, 5); /* in no space */
+	fwsim_vsc_write(h->fw, 0x4, 0xa);
+	assert_int_equal(fwsim_vsc_read(h->fw, 0x4) >> 29, 1);
+	assert_int_equal(gw_read(h, 0x20), 0);
+	gw_write(h, 0x20, 6);
+	gw_write(h, 0x20, 7); /* another, too late */
+	assert_int_equal(gw_read(h, 0x20), 6);
+	gw_write(h, 0x24, 8); /* no other semaphore */
+	assert_int_equal(gw_read(h, 0x24), 0);
+	gw_write(h, 0x20, 0);
+	gw_write(h, 0x20, 7);
+	assert_int_equal(gw_read(h, 0x20), 7);
+	fwsim_reset(h->fw, 0);
+	fwsim_vsc_write(h->fw, 0x4, 0xa);
+	assert_int_equal(gw_read(h, 0x20), 0);
+	h_free(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +289,7 @@ int main(void)
 		cmocka_unit_test(port_mtu_belongs_to_the_pf),
 		cmocka_unit_test(port_state_is_told_to_every_function),
 		cmocka_unit_test(vendor_capability),
+		cmocka_unit_test(reset_semaphore),
 	};
 
 	return cmocka_run_group_tests_name("reg", tests, NULL, NULL);
