@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "control.h"
+#include "dirty.h"
 #include "env.h"
 #include "move.h"
 #include "tap.h"
@@ -21,12 +23,13 @@
 
 /* Beside the states, the half-way points of their sessions. */
 enum point {
-	P_RUNNING, P_RUNNING_P2P, P_STOP, P_STOP_COPY, P_STOP_COPY_HALF, P_STOP_COPY_READ,
-	P_RESUMING, P_RESUMING_HALF, P_RESUMING_WRITTEN, P_COUNT
+	P_RUNNING, P_RUNNING_P2P, P_STOP, P_PRE_COPY, P_PRE_COPY_P2P, P_STOP_COPY, P_STOP_COPY_HALF,
+	P_STOP_COPY_READ, P_RESUMING, P_RESUMING_HALF, P_RESUMING_WRITTEN, P_COUNT
 };
 
 static const char *const point_name[] = {
-	"RUNNING", "RUNNING_P2P", "STOP", "STOP_COPY", "STOP_COPY, half read", "STOP_COPY, read",
+	"RUNNING", "RUNNING_P2P", "STOP", "PRE_COPY", "PRE_COPY_P2P", "STOP_COPY",
+	"STOP_COPY, half read", "STOP_COPY, read",
 	"RESUMING", "RESUMING, half written", "RESUMING, written",
 };
 
@@ -65,6 +68,12 @@ static int go(enum point p)
 		break;
 	case P_STOP:
 		vfmig_set_ok(dev, ST_STOP);
+		break;
+	case P_PRE_COPY:
+	case P_PRE_COPY_P2P:
+		fd = vfmig_open_ok(dev, ST_PRE_COPY);
+		if (p == P_PRE_COPY_P2P)
+			vfmig_set_ok(dev, ST_PRE_COPY_P2P);
 		break;
 	case P_STOP_COPY:
 		return vfmig_open_ok(dev, ST_STOP_COPY);
@@ -337,6 +346,23 @@ static void devlink_reload(void)
  * The PF leaves and comes back while the VF stays held. Nobody promises what state the VF is in then,
  * but no call may hang or crash, the session is over, and a reset makes the VF as good as new.
  */
+static void good_as_new(void)
+{
+	struct vfmig_stream s = { 0 };
+
+	vfmig_set(dev, ST_STOP, NULL);
+	CHECK_EQ(vfio_reset(&a.dev), 0);
+	vfmig_expect(dev, ST_RUNNING);
+	start_a();
+	/* and it migrates */
+	move_stop(&a.dev);
+	move_save(&a.dev, &s);
+	vfmig_set_ok(dev, ST_STOP);
+	move_load(&a.dev, &s, 0);
+	move_resume(&a);
+	work_run(&w, 10);
+}
+
 static void detach_at(enum point p)
 {
 	int fd;
@@ -346,31 +372,128 @@ static void detach_at(enum point p)
 	fd = go(p);
 	devlink_reload();
 	session_is_over(p, fd);
-	vfmig_set(dev, ST_STOP, NULL);
-	CHECK_EQ(vfio_reset(&a.dev), 0);
-	vfmig_expect(dev, ST_RUNNING);
-	start_a();
-	/* and it migrates */
-	{
-		struct vfmig_stream s = { 0 };
-
-		move_stop(&a.dev);
-		move_save(&a.dev, &s);
-		vfmig_set_ok(dev, ST_STOP);
-		move_load(&a.dev, &s, 0);
-		move_resume(&a);
-		work_run(&w, 10);
-	}
+	good_as_new();
 }
 
 #define DETACH(name, point) static void name(void) { detach_at(point); }
 DETACH(pf_reload_in_running, P_RUNNING)
 DETACH(pf_reload_in_running_p2p, P_RUNNING_P2P)
 DETACH(pf_reload_in_stop, P_STOP)
+DETACH(pf_reload_in_pre_copy, P_PRE_COPY)
+DETACH(pf_reload_in_pre_copy_p2p, P_PRE_COPY_P2P)
 DETACH(pf_reload_in_stop_copy, P_STOP_COPY)
 DETACH(pf_reload_in_stop_copy_half_read, P_STOP_COPY_HALF)
 DETACH(pf_reload_in_resuming, P_RESUMING)
 DETACH(pf_reload_in_resuming_half_written, P_RESUMING_HALF)
+
+/* ---- the PF's firmware fails, and its driver starts it anew ---- */
+
+/* Bounds what core_log.sh forgives the PF's driver. */
+static void log_mark(const char *what)
+{
+	char line[80];
+	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	snprintf(line, sizeof(line), "<6>selftest: health recovery of %s %s\n", env_pf(0), what);
+	CHECK(fd >= 0 && write(fd, line, strlen(line)) == (ssize_t)strlen(line));
+	close(fd);
+}
+
+/* What devlink counts of fatal errors of the PF, in good health. */
+static bool health_counts(unsigned int *errors, unsigned int *recoveries)
+{
+	char cmd[80], line[256], state[32] = "";
+	FILE *f;
+
+	snprintf(cmd, sizeof(cmd), "devlink health show pci/%s reporter fw_fatal", env_pf(0));
+	f = popen(cmd, "r");
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, " state %31s error %u recover %u", state, errors, recoveries) == 3)
+			break;
+	CHECK_MSG(!pclose(f) && *state, "%s tells no counts", cmd);
+	return !strcmp(state, "healthy");
+}
+
+/*
+ * The firmware asks for a reset. The driver of the PF sees it in its health poll and gives the PF up,
+ * its VFs with it, and takes it again. All that time the VF's user calls.
+ */
+static void recover(void)
+{
+	unsigned int errors, recoveries, e, r, refused = 0;
+	uint64_t size, start = 0;
+	char dev_name[32];
+	struct kmsg k;
+
+	/* without it a second recovery within a minute does not take place */
+	snprintf(dev_name, sizeof(dev_name), "pci/%s", env_pf(0));
+	CHECK(!run((char *[]){ "devlink", "health", "set", dev_name, "reporter", "fw_fatal",
+			       "grace_period", "0", NULL }));
+	CHECK(health_counts(&errors, &recoveries));
+	log_mark("begins");
+	kmsg_mark(&k);
+	ctl("health pf 0x1 rfr");
+	while (!kmsg_count(&k, "health recovery succeeded", NULL, 0)) {
+		int rc = vfmig_data_size(dev, &size);
+
+		CHECK_MSG(rc == 0 || rc == -ENOTCONN || rc == -ENOLINK, "data size gives %s",
+			  strerror(-rc));
+		refused += rc == -ENOTCONN;
+		CHECK_MSG(!kmsg_count(&k, "health recovery failed", NULL, 0) &&
+			  wait_more(&start, 40000), "the PF does not recover");
+	}
+	kmsg_close(&k);
+	CHECK_MSG(refused, "the VF's user has not noticed");
+	start = 0;
+	while (!health_counts(&e, &r) || r != recoveries + 1)
+		CHECK_MSG(wait_more(&start, 5000), "recover %u, before %u", r, recoveries);
+	CHECK_EQ(e, errors + 1);
+	log_mark("ends");
+}
+
+static void recover_at(enum point p)
+{
+	int fd;
+
+	need_ctl("a firmware that fails");
+	open_a();
+	start_a();
+	fd = go(p);
+	recover();
+	session_is_over(p, fd);
+	good_as_new();
+}
+
+#define RECOVER(name, point) static void name(void) { recover_at(point); }
+RECOVER(pf_health_recovery_in_running, P_RUNNING)
+RECOVER(pf_health_recovery_in_running_p2p, P_RUNNING_P2P)
+RECOVER(pf_health_recovery_in_stop, P_STOP)
+RECOVER(pf_health_recovery_in_pre_copy, P_PRE_COPY)
+RECOVER(pf_health_recovery_in_pre_copy_p2p, P_PRE_COPY_P2P)
+RECOVER(pf_health_recovery_in_stop_copy, P_STOP_COPY)
+RECOVER(pf_health_recovery_in_stop_copy_half_read, P_STOP_COPY_HALF)
+RECOVER(pf_health_recovery_in_resuming, P_RESUMING)
+RECOVER(pf_health_recovery_in_resuming_half_written, P_RESUMING_HALF)
+
+/* The session of DMA logging is over as well; another one can be had. */
+static void pf_health_recovery_with_dma_logging(void)
+{
+	uint64_t bitmap[MLX5_GUEST_SIZE / (64 * K4) / 64 + 1];
+
+	need_ctl("a firmware that fails");
+	dirty_start_logged(K4);
+	dev = dirty.dev;
+	dirty_write_dst(0, 5 * K4);
+	recover();
+	CHECK_EQ(log_report_to(MLX5_GUEST_IOVA, MLX5_GUEST_SIZE, 64 * K4, bitmap), -EINVAL);
+	CHECK_EQ(vfio_reset(&dirty.vf.dev), 0);
+	dirty_start_vf();
+	CHECK_EQ(log_start1(K4, MLX5_GUEST_IOVA, MLX5_GUEST_SIZE), 0);
+	dirty_copy();
+	dirty_write_dst(0, 5 * K4);
+	dirty_finish();
+}
 
 /* VFs back, with the driver under test, after a test that removed them. */
 static void vfs_again(unsigned int n)
@@ -511,10 +634,22 @@ int main(int argc, char **argv)
 		TAP_TEST(pf_reload_in_running),
 		TAP_TEST(pf_reload_in_running_p2p),
 		TAP_TEST(pf_reload_in_stop),
+		TAP_TEST(pf_reload_in_pre_copy),
+		TAP_TEST(pf_reload_in_pre_copy_p2p),
 		TAP_TEST(pf_reload_in_stop_copy),
 		TAP_TEST(pf_reload_in_stop_copy_half_read),
 		TAP_TEST(pf_reload_in_resuming),
 		TAP_TEST(pf_reload_in_resuming_half_written),
+		TAP_TEST(pf_health_recovery_in_running),
+		TAP_TEST(pf_health_recovery_in_running_p2p),
+		TAP_TEST(pf_health_recovery_in_stop),
+		TAP_TEST(pf_health_recovery_in_pre_copy),
+		TAP_TEST(pf_health_recovery_in_pre_copy_p2p),
+		TAP_TEST(pf_health_recovery_in_stop_copy),
+		TAP_TEST(pf_health_recovery_in_stop_copy_half_read),
+		TAP_TEST(pf_health_recovery_in_resuming),
+		TAP_TEST(pf_health_recovery_in_resuming_half_written),
+		TAP_TEST(pf_health_recovery_with_dma_logging),
 		TAP_TEST(sriov_disable_waits_in_running),
 		TAP_TEST(sriov_disable_waits_in_stop),
 		TAP_TEST(sriov_disable_waits_in_stop_copy),
