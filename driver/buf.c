@@ -89,9 +89,11 @@ void vfmig_buf_put(struct vfmig_buf *buf)
 		return;
 
 	WARN_ON_ONCE(buf->mapped);
-	for (i = 0; i < buf->npages; i++)
-		__free_page(buf->pages[i]);
-	kvfree(buf->pages);
+	if (!buf->leaked) {
+		for (i = 0; i < buf->npages; i++)
+			__free_page(buf->pages[i]);
+		kvfree(buf->pages);
+	}
 	kfree(buf);
 }
 
@@ -195,18 +197,31 @@ free_table:
  * @vdev: the VF, not detached if the buffer is mapped
  * @buf: the buffer, mapped or not
  *
+ * Pages that a command without an answer may still write to, and that the
+ * firmware does not give back, are lost for good.
+ *
  * Context: Process; state_lock held.  Waits for the firmware.
  */
 void vfmig_buf_unmap(struct vfmig_dev *vdev, struct vfmig_buf *buf)
 {
+	int err;
+
 	lockdep_assert_held(&vdev->state_lock);
 	if (!buf->mapped)
 		return;
 
-	vfmig_cmd_destroy_mkey(vdev, buf->mkey);
+	err = vfmig_cmd_destroy_mkey(vdev, buf->mkey);
+	buf->mapped = 0;
+	if (err && buf->unsure) {
+		dev_err_ratelimited(vfmig_device(vdev),
+				    "%u pages are lost: the firmware may still write to them\n",
+				    buf->npages);
+		vfmig_stat_inc(vdev, VFMIG_STAT_BUFS_LOST);
+		buf->leaked = true;
+		return;
+	}
 	dma_unmap_sgtable(dma_device(vdev), &buf->sgt, buf->dir, 0);
 	sg_free_table(&buf->sgt);
-	buf->mapped = 0;
 }
 
 /**

@@ -15,16 +15,6 @@
 #include "trace.h"
 
 /* All commands begin alike, and so do all answers; any one layout will do. */
-static u32 cmd_opcode(const void *in)
-{
-	return MLX5_GET(suspend_vhca_in, in, opcode);
-}
-
-static u32 cmd_op_mod(const void *in)
-{
-	return MLX5_GET(suspend_vhca_in, in, op_mod);
-}
-
 static u32 cmd_status(const void *out)
 {
 	return MLX5_GET(suspend_vhca_out, out, status);
@@ -49,12 +39,47 @@ static const char *cmd_name(u32 op)
 	case MLX5_CMD_OP_DEALLOC_PD: return "DEALLOC_PD";
 	case MLX5_CMD_OP_CREATE_MKEY: return "CREATE_MKEY";
 	case MLX5_CMD_OP_DESTROY_MKEY: return "DESTROY_MKEY";
+	case MLX5_CMD_OP_CREATE_QP: return "CREATE_QP";
+	case MLX5_CMD_OP_DESTROY_QP: return "DESTROY_QP";
+	case MLX5_CMD_OP_RST2INIT_QP: return "RST2INIT_QP";
+	case MLX5_CMD_OP_INIT2RTR_QP: return "INIT2RTR_QP";
+	case MLX5_CMD_OP_RTR2RTS_QP: return "RTR2RTS_QP";
+	case MLX5_CMD_OP_CREATE_GENERAL_OBJECT: return "CREATE_GENERAL_OBJECT";
+	case MLX5_CMD_OP_MODIFY_GENERAL_OBJECT: return "MODIFY_GENERAL_OBJECT";
+	case MLX5_CMD_OP_QUERY_GENERAL_OBJECT: return "QUERY_GENERAL_OBJECT";
+	case MLX5_CMD_OP_DESTROY_GENERAL_OBJECT: return "DESTROY_GENERAL_OBJECT";
 	}
 	return "command";
 }
 
+/*
+ * May a command that has failed have been executed all the same?  Not if it was
+ * refused, or never got to the firmware.
+ */
+static bool cmd_may_be_done(int err)
+{
+	switch (err) {
+	case 0:
+	/* refused, with a status, or as it was delivered */
+	case -EREMOTEIO:
+	case -EBADR:
+	case -EFAULT:
+	case -ENOMSG:
+	case -EINVAL:
+	/* not sent */
+	case -ENOTCONN:
+	case -ENOMEM:
+	case -EAGAIN:
+	case -EBUSY:
+	case -ECANCELED:
+	case -EALREADY:
+		return false;
+	}
+	return true;
+}
+
 /* A command has ended, well or not: trace it, count it. */
-static void cmd_note(struct vfmig_dev *vdev, u32 op, u32 op_mod, int err,
+static void cmd_note(struct vfmig_dev *vdev, u16 op, u16 op_mod, int err,
 		     u32 status, u32 syndrome, ktime_t start)
 {
 	s64 ns = ktime_to_ns(ktime_sub(ktime_get(), start));
@@ -65,29 +90,48 @@ static void cmd_note(struct vfmig_dev *vdev, u32 op, u32 op_mod, int err,
 	if (!err)
 		return;
 	vfmig_stat_inc(vdev, VFMIG_STAT_CMDS_FAILED);
-	vfmig_error(vdev, "%s(0x%x) op_mod 0x%x: error %d, status 0x%x, syndrome 0x%x",
-		    cmd_name(op), op, op_mod, err, status, syndrome);
+	vfmig_remember(vdev, "%s(0x%x) op_mod 0x%x: error %d, status 0x%x, syndrome 0x%x",
+		       cmd_name(op), op, op_mod, err, status, syndrome);
 }
 
-/*
- * Send a command and wait for its answer.  -EREMOTEIO means that the firmware
- * has refused it and @out says why; nothing has been logged yet.
+/**
+ * vfmig_cmd_send - send a command and wait for its answer
+ * @vdev: the VF
+ * @in: the command
+ * @inlen: its size
+ * @out: for the answer
+ * @outlen: room for it
+ *
+ * For fwcmd.c and fwcmd_track.c, each of which has a lock of its own under
+ * which the PF stays.  Traces and counts the command, and remembers how it has
+ * failed; nothing is logged.
+ *
+ * Context: Process.
+ * Return: 0, -EREMOTEIO if the firmware has refused it and @out says why, or
+ * the error of mlx5_core.
  */
-static int cmd_do(struct vfmig_dev *vdev, void *in, int inlen, void *out,
-		  int outlen)
+int vfmig_cmd_send(struct vfmig_dev *vdev, void *in, int inlen, void *out,
+		   int outlen)
 {
+	u16 op_mod = MLX5_GET(suspend_vhca_in, in, op_mod);
+	u16 op = MLX5_GET(suspend_vhca_in, in, opcode);
 	ktime_t start = ktime_get();
 	int err;
 
+	err = mlx5_cmd_do(vdev->mdev, in, inlen, out, outlen);
+	cmd_note(vdev, op, op_mod, err, err == -EREMOTEIO ? cmd_status(out) : 0,
+		 err == -EREMOTEIO ? cmd_syndrome(out) : 0, start);
+	return err;
+}
+
+/* The same under state_lock, which has to be held. */
+static int cmd_do(struct vfmig_dev *vdev, void *in, int inlen, void *out,
+		  int outlen)
+{
 	lockdep_assert_held(&vdev->state_lock);
 	if (vdev->detached)
 		return -ENOTCONN;
-
-	err = mlx5_cmd_do(vdev->mdev, in, inlen, out, outlen);
-	cmd_note(vdev, cmd_opcode(in), cmd_op_mod(in), err,
-		 err == -EREMOTEIO ? cmd_status(out) : 0,
-		 err == -EREMOTEIO ? cmd_syndrome(out) : 0, start);
-	return err;
+	return vfmig_cmd_send(vdev, in, inlen, out, outlen);
 }
 
 /* The same with a refusal logged by mlx5_core and turned into an errno. */
@@ -210,26 +254,51 @@ u32 vfmig_cmd_query_digest(struct vfmig_dev *vdev)
 	return digest;
 }
 
+/* SUSPEND_VHCA or RESUME_VHCA, which differ in nothing but the opcode. */
+static int cmd_move(struct vfmig_dev *vdev, u16 op, u16 op_mod,
+		    enum vfmig_move_how how, bool *unsure)
+{
+	u32 out[MLX5_ST_SZ_DW(suspend_vhca_out)] = {};
+	u32 in[MLX5_ST_SZ_DW(suspend_vhca_in)] = {};
+	int err;
+
+	MLX5_SET(suspend_vhca_in, in, opcode, op);
+	MLX5_SET(suspend_vhca_in, in, op_mod, op_mod);
+	MLX5_SET(suspend_vhca_in, in, vhca_id, vdev->vhca_id);
+
+	err = cmd_do(vdev, in, sizeof(in), out, sizeof(out));
+	*unsure = cmd_may_be_done(err);
+	if (err == -ENOTCONN)
+		return err;
+	if (err == -EREMOTEIO && how == VFMIG_MOVE_MAYBE_DONE &&
+	    cmd_status(out) == MLX5_CMD_STAT_BAD_RES_STATE_ERR)
+		return 0;
+	return mlx5_cmd_check(vdev->mdev, err, in, out);
+}
+
+static_assert(MLX5_ST_SZ_BYTES(suspend_vhca_in) ==
+	      MLX5_ST_SZ_BYTES(resume_vhca_in));
+static_assert(__mlx5_bit_off(suspend_vhca_in, vhca_id) ==
+	      __mlx5_bit_off(resume_vhca_in, vhca_id));
+
 /**
  * vfmig_cmd_suspend_vhca - stop one side of the VF
  * @vdev: the VF
  * @side: the initiator first, then the responder
+ * @how: whether "it is suspended already" counts as a success
+ * @unsure: set on failure: whether it may have been done all the same
  *
  * Context: Process; state_lock held.  Waits for the firmware.
  * Return: 0, -ENOTCONN while the PF is detached, or the firmware's errno.
  */
-int vfmig_cmd_suspend_vhca(struct vfmig_dev *vdev, enum vfmig_side side)
+int vfmig_cmd_suspend_vhca(struct vfmig_dev *vdev, enum vfmig_side side,
+			   enum vfmig_move_how how, bool *unsure)
 {
-	u32 out[MLX5_ST_SZ_DW(suspend_vhca_out)] = {};
-	u32 in[MLX5_ST_SZ_DW(suspend_vhca_in)] = {};
+	u16 op_mod = side == VFMIG_INITIATOR ?
+		MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_INITIATOR :
+		MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_RESPONDER;
 
-	MLX5_SET(suspend_vhca_in, in, opcode, MLX5_CMD_OP_SUSPEND_VHCA);
-	MLX5_SET(suspend_vhca_in, in, op_mod, side == VFMIG_INITIATOR ?
-		 MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_INITIATOR :
-		 MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_RESPONDER);
-	MLX5_SET(suspend_vhca_in, in, vhca_id, vdev->vhca_id);
-
-	return cmd_exec(vdev, in, sizeof(in), out, sizeof(out));
+	return cmd_move(vdev, MLX5_CMD_OP_SUSPEND_VHCA, op_mod, how, unsure);
 }
 
 /**
@@ -237,30 +306,19 @@ int vfmig_cmd_suspend_vhca(struct vfmig_dev *vdev, enum vfmig_side side)
  * @vdev: the VF
  * @side: the responder first, then the initiator
  * @how: whether "it is not suspended" counts as a success
+ * @unsure: set on failure: whether it may have been done all the same
  *
  * Context: Process; state_lock held.  Waits for the firmware.
  * Return: 0, -ENOTCONN while the PF is detached, or the firmware's errno.
  */
 int vfmig_cmd_resume_vhca(struct vfmig_dev *vdev, enum vfmig_side side,
-			  enum vfmig_resume_how how)
+			  enum vfmig_move_how how, bool *unsure)
 {
-	u32 out[MLX5_ST_SZ_DW(resume_vhca_out)] = {};
-	u32 in[MLX5_ST_SZ_DW(resume_vhca_in)] = {};
-	int err;
+	u16 op_mod = side == VFMIG_INITIATOR ?
+		MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_INITIATOR :
+		MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_RESPONDER;
 
-	MLX5_SET(resume_vhca_in, in, opcode, MLX5_CMD_OP_RESUME_VHCA);
-	MLX5_SET(resume_vhca_in, in, op_mod, side == VFMIG_INITIATOR ?
-		 MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_INITIATOR :
-		 MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_RESPONDER);
-	MLX5_SET(resume_vhca_in, in, vhca_id, vdev->vhca_id);
-
-	err = cmd_do(vdev, in, sizeof(in), out, sizeof(out));
-	if (err == -ENOTCONN)
-		return err;
-	if (err == -EREMOTEIO && how == VFMIG_RESUME_MAYBE_DONE &&
-	    cmd_status(out) == MLX5_CMD_STAT_BAD_RES_STATE_ERR)
-		return 0;
-	return mlx5_cmd_check(vdev->mdev, err, in, out);
+	return cmd_move(vdev, MLX5_CMD_OP_RESUME_VHCA, op_mod, how, unsure);
 }
 
 /**
@@ -307,7 +365,10 @@ static void save_callback(int status, struct mlx5_async_work *work)
 	struct vfmig_save_cmd *cmd = container_of(work, struct vfmig_save_cmd,
 						  work);
 	struct vfmig_dev *vdev = cmd->vdev;
-	struct vfmig_save_result res = { .err = status };
+	struct vfmig_save_result res = {
+		.err = status,
+		.unsure = cmd_may_be_done(status),
+	};
 
 	if (status == -EREMOTEIO) {
 		res.status = cmd_status(cmd->out);
@@ -397,15 +458,14 @@ int vfmig_cmd_load_vhca_state(struct vfmig_dev *vdev, u32 mkey, u32 size)
  */
 int vfmig_cmd_alloc_pd(struct vfmig_dev *vdev, u32 *pdn)
 {
-	ktime_t start = ktime_get();
+	u32 out[MLX5_ST_SZ_DW(alloc_pd_out)] = {};
+	u32 in[MLX5_ST_SZ_DW(alloc_pd_in)] = {};
 	int err;
 
-	lockdep_assert_held(&vdev->state_lock);
-	if (vdev->detached)
-		return -ENOTCONN;
-
-	err = mlx5_core_alloc_pd(vdev->mdev, pdn);
-	cmd_note(vdev, MLX5_CMD_OP_ALLOC_PD, 0, err, 0, 0, start);
+	MLX5_SET(alloc_pd_in, in, opcode, MLX5_CMD_OP_ALLOC_PD);
+	err = cmd_exec(vdev, in, sizeof(in), out, sizeof(out));
+	if (!err)
+		*pdn = MLX5_GET(alloc_pd_out, out, pd);
 	return err;
 }
 
@@ -421,12 +481,54 @@ int vfmig_cmd_alloc_pd(struct vfmig_dev *vdev, u32 *pdn)
  */
 void vfmig_cmd_dealloc_pd(struct vfmig_dev *vdev, u32 pdn)
 {
-	ktime_t start = ktime_get();
-	int err;
+	u32 out[MLX5_ST_SZ_DW(dealloc_pd_out)] = {};
+	u32 in[MLX5_ST_SZ_DW(dealloc_pd_in)] = {};
 
-	lockdep_assert_held(&vdev->state_lock);
-	err = mlx5_core_dealloc_pd(vdev->mdev, pdn);
-	cmd_note(vdev, MLX5_CMD_OP_DEALLOC_PD, 0, err, 0, 0, start);
+	MLX5_SET(dealloc_pd_in, in, opcode, MLX5_CMD_OP_DEALLOC_PD);
+	MLX5_SET(dealloc_pd_in, in, pd, pdn);
+	cmd_exec(vdev, in, sizeof(in), out, sizeof(out));
+}
+
+/**
+ * vfmig_cmd_mkey_alloc - a CREATE_MKEY command for a key over pages
+ * @pdn: the protection domain
+ * @npages: how many
+ * @remote: reachable from elsewhere too
+ * @inlen: its size
+ * @mtt: where the addresses of the pages have to go
+ *
+ * Context: Process.
+ * Return: The command, for kvfree(), or NULL.
+ */
+void *vfmig_cmd_mkey_alloc(u32 pdn, u32 npages, bool remote, size_t *inlen,
+			   __be64 **mtt)
+{
+	/* An octword, 16 bytes, holds two translations. */
+	u32 octwords = DIV_ROUND_UP(npages, 2);
+	void *mkc;
+	void *in;
+
+	*inlen = MLX5_ST_SZ_BYTES(create_mkey_in) + (size_t)octwords * 16;
+	in = kvzalloc(*inlen, GFP_KERNEL_ACCOUNT);
+	if (!in)
+		return NULL;
+
+	MLX5_SET(create_mkey_in, in, opcode, MLX5_CMD_OP_CREATE_MKEY);
+	MLX5_SET(create_mkey_in, in, translations_octword_actual_size,
+		 octwords);
+	mkc = MLX5_ADDR_OF(create_mkey_in, in, memory_key_mkey_entry);
+	MLX5_SET(mkc, mkc, access_mode_1_0, MLX5_MKC_ACCESS_MODE_MTT);
+	MLX5_SET(mkc, mkc, lr, 1);
+	MLX5_SET(mkc, mkc, lw, 1);
+	MLX5_SET(mkc, mkc, rr, remote);
+	MLX5_SET(mkc, mkc, rw, remote);
+	MLX5_SET(mkc, mkc, pd, pdn);
+	MLX5_SET(mkc, mkc, qpn, 0xffffff);
+	MLX5_SET(mkc, mkc, translations_octword_size, octwords);
+	MLX5_SET(mkc, mkc, log_page_size, PAGE_SHIFT);
+	MLX5_SET64(mkc, mkc, len, (u64)npages << PAGE_SHIFT);
+	*mtt = MLX5_ADDR_OF(create_mkey_in, in, klm_pas_mtt);
+	return in;
 }
 
 /**
@@ -444,43 +546,24 @@ void vfmig_cmd_dealloc_pd(struct vfmig_dev *vdev, u32 pdn)
 int vfmig_cmd_create_mkey(struct vfmig_dev *vdev, u32 pdn,
 			  struct sg_table *sgt, u32 npages, u32 *mkey)
 {
-	/* An octword, 16 bytes, holds two translations. */
-	size_t inlen = MLX5_ST_SZ_BYTES(create_mkey_in) +
-		       round_up(npages, 2) * sizeof(__be64);
-	void *in __free(kvfree) = kvzalloc(inlen, GFP_KERNEL_ACCOUNT);
+	u32 out[MLX5_ST_SZ_DW(create_mkey_out)] = {};
 	struct sg_dma_page_iter iter;
-	ktime_t start = ktime_get();
+	size_t inlen;
 	__be64 *mtt;
-	void *mkc;
+	void *in __free(kvfree) = vfmig_cmd_mkey_alloc(pdn, npages, true,
+						       &inlen, &mtt);
 	u32 i = 0;
 	int err;
 
-	lockdep_assert_held(&vdev->state_lock);
-	if (vdev->detached)
-		return -ENOTCONN;
 	if (!in)
 		return -ENOMEM;
-
-	MLX5_SET(create_mkey_in, in, translations_octword_actual_size,
-		 DIV_ROUND_UP(npages, 2));
-	mkc = MLX5_ADDR_OF(create_mkey_in, in, memory_key_mkey_entry);
-	MLX5_SET(mkc, mkc, access_mode_1_0, MLX5_MKC_ACCESS_MODE_MTT);
-	MLX5_SET(mkc, mkc, lr, 1);
-	MLX5_SET(mkc, mkc, lw, 1);
-	MLX5_SET(mkc, mkc, rr, 1);
-	MLX5_SET(mkc, mkc, rw, 1);
-	MLX5_SET(mkc, mkc, pd, pdn);
-	MLX5_SET(mkc, mkc, qpn, 0xffffff);
-	MLX5_SET(mkc, mkc, translations_octword_size, DIV_ROUND_UP(npages, 2));
-	MLX5_SET(mkc, mkc, log_page_size, PAGE_SHIFT);
-	MLX5_SET64(mkc, mkc, len, (u64)npages << PAGE_SHIFT);
-
-	mtt = MLX5_ADDR_OF(create_mkey_in, in, klm_pas_mtt);
 	for_each_sgtable_dma_page(sgt, &iter, 0)
 		mtt[i++] = cpu_to_be64(sg_page_iter_dma_address(&iter));
 
-	err = mlx5_core_create_mkey(vdev->mdev, mkey, in, inlen);
-	cmd_note(vdev, MLX5_CMD_OP_CREATE_MKEY, 0, err, 0, 0, start);
+	err = cmd_exec(vdev, in, inlen, out, sizeof(out));
+	if (!err)
+		*mkey = mlx5_idx_to_mkey(MLX5_GET(create_mkey_out, out,
+						  mkey_index));
 	return err;
 }
 
@@ -489,16 +572,19 @@ int vfmig_cmd_create_mkey(struct vfmig_dev *vdev, u32 pdn,
  * @vdev: the VF, not detached
  * @mkey: the key
  *
- * Cannot fail for the caller, as vfmig_cmd_dealloc_pd().
- *
  * Context: Process; state_lock held.  Waits for the firmware.
+ * Return: 0 if the firmware does not reach the memory any more; else the
+ * firmware's errno.
  */
-void vfmig_cmd_destroy_mkey(struct vfmig_dev *vdev, u32 mkey)
+int vfmig_cmd_destroy_mkey(struct vfmig_dev *vdev, u32 mkey)
 {
-	ktime_t start = ktime_get();
+	u32 out[MLX5_ST_SZ_DW(destroy_mkey_out)] = {};
+	u32 in[MLX5_ST_SZ_DW(destroy_mkey_in)] = {};
 	int err;
 
-	lockdep_assert_held(&vdev->state_lock);
-	err = mlx5_core_destroy_mkey(vdev->mdev, mkey);
-	cmd_note(vdev, MLX5_CMD_OP_DESTROY_MKEY, 0, err, 0, 0, start);
+	MLX5_SET(destroy_mkey_in, in, opcode, MLX5_CMD_OP_DESTROY_MKEY);
+	MLX5_SET(destroy_mkey_in, in, mkey_index, mlx5_mkey_to_idx(mkey));
+	err = cmd_exec(vdev, in, sizeof(in), out, sizeof(out));
+	/* The device is down, and will be reset before it is used again. */
+	return err == -ENXIO ? 0 : err;
 }

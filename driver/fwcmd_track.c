@@ -4,40 +4,23 @@
  * to send them.  As those of fwcmd.c, but under the lock of the tracker, which
  * has nothing to do with the state of the VF.
  */
-#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/mlx5/qp.h>
 
 #include "vfmig.h"
 #include "tracker.h"
-#include "trace.h"
 
 /* Send a command; a refusal is logged by mlx5_core and turned into an errno. */
 static int cmd_exec(struct vfmig_dev *vdev, void *in, int inlen, void *out,
 		    int outlen)
 {
-	ktime_t start = ktime_get();
 	int err;
 
 	lockdep_assert_held(&vdev->tracker->lock);
 	if (vdev->tracker->detached)
 		return -ENOTCONN;
-
-	err = mlx5_cmd_do(vdev->mdev, in, inlen, out, outlen);
-	vfmig_stat_inc(vdev, VFMIG_STAT_CMDS);
-	vfmig_stat_add(vdev, VFMIG_STAT_CMD_NS,
-		       ktime_to_ns(ktime_sub(ktime_get(), start)));
-	if (err)
-		vfmig_stat_inc(vdev, VFMIG_STAT_CMDS_FAILED);
-	/* All commands begin alike, and so do all answers. */
-	trace_vfmig_cmd(vdev, MLX5_GET(suspend_vhca_in, in, opcode),
-			MLX5_GET(suspend_vhca_in, in, op_mod), err,
-			err == -EREMOTEIO ?
-			MLX5_GET(suspend_vhca_out, out, status) : 0,
-			err == -EREMOTEIO ?
-			MLX5_GET(suspend_vhca_out, out, syndrome) : 0,
-			ktime_to_ns(ktime_sub(ktime_get(), start)));
+	err = vfmig_cmd_send(vdev, in, inlen, out, outlen);
 	return mlx5_cmd_check(vdev->mdev, err, in, out);
 }
 
@@ -321,6 +304,46 @@ void vfmig_cmd_destroy_qp(struct vfmig_dev *vdev, u32 qpn)
 }
 
 /**
+ * vfmig_cmd_alloc_area_pd - get a protection domain for a report ring
+ * @vdev: the VF
+ * @pdn: its number
+ *
+ * Context: Process; the tracker's lock held.  Waits for the firmware.
+ * Return: 0, -ENOTCONN while the PF is detached, or the firmware's errno.
+ */
+int vfmig_cmd_alloc_area_pd(struct vfmig_dev *vdev, u32 *pdn)
+{
+	u32 out[MLX5_ST_SZ_DW(alloc_pd_out)] = {};
+	u32 in[MLX5_ST_SZ_DW(alloc_pd_in)] = {};
+	int err;
+
+	MLX5_SET(alloc_pd_in, in, opcode, MLX5_CMD_OP_ALLOC_PD);
+	err = cmd_exec(vdev, in, sizeof(in), out, sizeof(out));
+	if (!err)
+		*pdn = MLX5_GET(alloc_pd_out, out, pd);
+	return err;
+}
+
+/**
+ * vfmig_cmd_dealloc_area_pd - give it back
+ * @vdev: the VF, not detached
+ * @pdn: its number
+ *
+ * Cannot fail for the caller, as vfmig_cmd_dealloc_pd().
+ *
+ * Context: Process; the tracker's lock held.  Waits for the firmware.
+ */
+void vfmig_cmd_dealloc_area_pd(struct vfmig_dev *vdev, u32 pdn)
+{
+	u32 out[MLX5_ST_SZ_DW(dealloc_pd_out)] = {};
+	u32 in[MLX5_ST_SZ_DW(dealloc_pd_in)] = {};
+
+	MLX5_SET(dealloc_pd_in, in, opcode, MLX5_CMD_OP_DEALLOC_PD);
+	MLX5_SET(dealloc_pd_in, in, pd, pdn);
+	cmd_exec(vdev, in, sizeof(in), out, sizeof(out));
+}
+
+/**
  * vfmig_cmd_create_area_mkey - let the firmware write to the receive area
  * @vdev: the VF
  * @pdn: the protection domain
@@ -335,40 +358,23 @@ void vfmig_cmd_destroy_qp(struct vfmig_dev *vdev, u32 qpn)
 int vfmig_cmd_create_area_mkey(struct vfmig_dev *vdev, u32 pdn,
 			       const dma_addr_t *pages, u32 npages, u32 *mkey)
 {
-	/* An octword, 16 bytes, holds two translations. */
-	size_t inlen = MLX5_ST_SZ_BYTES(create_mkey_in) +
-		       round_up((size_t)npages, 2) * sizeof(__be64);
-	void *in __free(kvfree) = kvzalloc(inlen, GFP_KERNEL_ACCOUNT);
-	ktime_t start = ktime_get();
+	u32 out[MLX5_ST_SZ_DW(create_mkey_out)] = {};
+	size_t inlen;
 	__be64 *mtt;
-	void *mkc;
+	void *in __free(kvfree) = vfmig_cmd_mkey_alloc(pdn, npages, false,
+						       &inlen, &mtt);
 	u32 i;
 	int err;
 
-	lockdep_assert_held(&vdev->tracker->lock);
-	if (vdev->tracker->detached)
-		return -ENOTCONN;
 	if (!in)
 		return -ENOMEM;
-
-	MLX5_SET(create_mkey_in, in, translations_octword_actual_size,
-		 DIV_ROUND_UP(npages, 2));
-	mkc = MLX5_ADDR_OF(create_mkey_in, in, memory_key_mkey_entry);
-	MLX5_SET(mkc, mkc, access_mode_1_0, MLX5_MKC_ACCESS_MODE_MTT);
-	MLX5_SET(mkc, mkc, lr, 1);
-	MLX5_SET(mkc, mkc, lw, 1);
-	MLX5_SET(mkc, mkc, pd, pdn);
-	MLX5_SET(mkc, mkc, qpn, 0xffffff);
-	MLX5_SET(mkc, mkc, translations_octword_size, DIV_ROUND_UP(npages, 2));
-	MLX5_SET(mkc, mkc, log_page_size, PAGE_SHIFT);
-	MLX5_SET64(mkc, mkc, len, (u64)npages << PAGE_SHIFT);
-	mtt = MLX5_ADDR_OF(create_mkey_in, in, klm_pas_mtt);
 	for (i = 0; i < npages; i++)
 		mtt[i] = cpu_to_be64(pages[i]);
 
-	err = mlx5_core_create_mkey(vdev->mdev, mkey, in, inlen);
-	trace_vfmig_cmd(vdev, MLX5_CMD_OP_CREATE_MKEY, 0, err, 0, 0,
-			ktime_to_ns(ktime_sub(ktime_get(), start)));
+	err = cmd_exec(vdev, in, inlen, out, sizeof(out));
+	if (!err)
+		*mkey = mlx5_idx_to_mkey(MLX5_GET(create_mkey_out, out,
+						  mkey_index));
 	return err;
 }
 
@@ -383,11 +389,10 @@ int vfmig_cmd_create_area_mkey(struct vfmig_dev *vdev, u32 pdn,
  */
 void vfmig_cmd_destroy_area_mkey(struct vfmig_dev *vdev, u32 mkey)
 {
-	ktime_t start = ktime_get();
-	int err;
+	u32 out[MLX5_ST_SZ_DW(destroy_mkey_out)] = {};
+	u32 in[MLX5_ST_SZ_DW(destroy_mkey_in)] = {};
 
-	lockdep_assert_held(&vdev->tracker->lock);
-	err = mlx5_core_destroy_mkey(vdev->mdev, mkey);
-	trace_vfmig_cmd(vdev, MLX5_CMD_OP_DESTROY_MKEY, 0, err, 0, 0,
-			ktime_to_ns(ktime_sub(ktime_get(), start)));
+	MLX5_SET(destroy_mkey_in, in, opcode, MLX5_CMD_OP_DESTROY_MKEY);
+	MLX5_SET(destroy_mkey_in, in, mkey_index, mlx5_mkey_to_idx(mkey));
+	cmd_exec(vdev, in, sizeof(in), out, sizeof(out));
 }

@@ -38,7 +38,7 @@ static void pool_free(struct vfmig_dev *vdev, struct vfmig_buf *buf)
 /* A new buffer for images of up to @size bytes. */
 static struct vfmig_buf *pool_make(struct vfmig_dev *vdev, u64 size)
 {
-	u32 npages = DIV_ROUND_UP(min(size, VFMIG_SAVE_MAX_SIZE), PAGE_SIZE);
+	u32 npages = DIV_ROUND_UP(size, PAGE_SIZE);
 	struct vfmig_buf *buf __free(vfmig_buf_put) = vfmig_buf_alloc(npages);
 	int err;
 
@@ -64,7 +64,7 @@ struct vfmig_buf *vfmig_buf_fit(struct list_head *list, u64 size)
 	struct vfmig_buf *buf;
 
 	list_for_each_entry(buf, list, entry)
-		if (vfmig_buf_size(buf) >= size &&
+		if (vfmig_buf_size(buf) >= size && !buf->unsure &&
 		    (!best || buf->npages < best->npages))
 			best = buf;
 	return best;
@@ -79,8 +79,8 @@ struct vfmig_buf *vfmig_buf_fit(struct list_head *list, u64 size)
  *
  * Context: Process; state_lock held.  Waits for the firmware.
  * Return: The buffer, mapped, on no list and nobody else's, or ERR_PTR:
- * -ENOMEM, -EINTR on a fatal signal, -ENOTCONN while the PF is detached, or
- * the firmware's errno.
+ * -ENOMEM, -EINTR on a fatal signal, -EFBIG if no command has room for such a
+ * size, -ENOTCONN while the PF is detached, or the firmware's errno.
  */
 struct vfmig_buf *vfmig_pool_get(struct vfmig_dev *vdev, u64 size)
 {
@@ -90,6 +90,8 @@ struct vfmig_buf *vfmig_pool_get(struct vfmig_dev *vdev, u64 size)
 	lockdep_assert_held(&vdev->state_lock);
 	if (vdev->detached)
 		return ERR_PTR(-ENOTCONN);
+	if (size > VFMIG_SAVE_MAX_SIZE)
+		return ERR_PTR(-EFBIG);
 	err = pool_alloc_pd(vdev);
 	if (err)
 		return ERR_PTR(err);
@@ -102,8 +104,11 @@ struct vfmig_buf *vfmig_pool_get(struct vfmig_dev *vdev, u64 size)
 		return buf;
 	}
 	buf = pool_make(vdev, size);
-	if (!IS_ERR(buf))
-		vfmig_stat_inc(vdev, VFMIG_STAT_BUFS_MADE);
+	if (IS_ERR(buf))
+		return buf;
+	vfmig_stat_inc(vdev, VFMIG_STAT_BUFS_MADE);
+	if (vdev->stopped & BIT(VFMIG_RESPONDER))
+		vfmig_stat_inc(vdev, VFMIG_STAT_LATE_BUFS);
 	return buf;
 }
 
@@ -112,7 +117,8 @@ struct vfmig_buf *vfmig_pool_get(struct vfmig_dev *vdev, u64 size)
  * @vdev: the VF, not yet detached
  * @buf: the buffer, mapped, on no list; no new reference to it can be taken
  *
- * A buffer that a reader is still copying from is not used again.
+ * A buffer that a reader is still copying from is not used again, nor one that
+ * the firmware may still write to.
  *
  * Context: Process; state_lock held.  Waits for the firmware.
  */
@@ -121,7 +127,7 @@ void vfmig_pool_put(struct vfmig_dev *vdev, struct vfmig_buf *buf)
 	struct vfmig_pool *pool = &vdev->pool;
 
 	lockdep_assert_held(&vdev->state_lock);
-	if (!buf->mapped || refcount_read(&buf->refs) != 1 ||
+	if (!buf->mapped || buf->unsure || refcount_read(&buf->refs) != 1 ||
 	    pool->count >= POOL_MAX_BUFS) {
 		pool_free(vdev, buf);
 		return;
@@ -132,37 +138,6 @@ void vfmig_pool_put(struct vfmig_dev *vdev, struct vfmig_buf *buf)
 	list_add(&buf->entry, &pool->bufs);
 	pool->count++;
 	mod_delayed_work(vdev->wq, &pool->work, POOL_IDLE);
-}
-
-/**
- * vfmig_pool_fill - have buffers ready, so that a session finds them
- * @vdev: the VF
- * @count: how many
- * @size: bytes that have to fit in each
- *
- * Context: Process; state_lock held.  Waits for the firmware.
- * Return: 0, or as vfmig_pool_get().
- */
-int vfmig_pool_fill(struct vfmig_dev *vdev, unsigned int count, u64 size)
-{
-	LIST_HEAD(taken);
-	struct vfmig_buf *buf, *tmp;
-	int err = 0;
-
-	lockdep_assert_held(&vdev->state_lock);
-	while (count--) {
-		buf = vfmig_pool_get(vdev, size);
-		if (IS_ERR(buf)) {
-			err = PTR_ERR(buf);
-			break;
-		}
-		list_add(&buf->entry, &taken);
-	}
-	list_for_each_entry_safe(buf, tmp, &taken, entry) {
-		list_del_init(&buf->entry);
-		vfmig_pool_put(vdev, buf);
-	}
-	return err;
 }
 
 /**
@@ -184,7 +159,7 @@ void vfmig_pool_drain(struct vfmig_dev *vdev)
 		pool_free(vdev, buf);
 	}
 	pool->count = 0;
-	if (pool->has_pd && !vdev->save) {
+	if (pool->has_pd && !vdev->save && !vdev->prepared) {
 		vfmig_cmd_dealloc_pd(vdev, pool->pdn);
 		pool->has_pd = false;
 	}

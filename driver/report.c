@@ -46,10 +46,17 @@ static void track_fail(struct vfmig_dev *vdev, struct vfmig_track *track,
 	if (track->failed)
 		return;
 	track->failed = true;
-	vfmig_error(vdev, "DMA logging has failed: error %d", err);
 	dev_err_ratelimited(vfmig_device(vdev),
 			    "DMA logging has failed (%pe); it reports nothing until it is stopped\n",
 			    ERR_PTR(err));
+}
+
+/* An event has told of it. */
+static void track_break(struct vfmig_dev *vdev, struct vfmig_track *track)
+{
+	if (!track->failed)
+		vfmig_error(vdev, "DMA logging: a queue has failed");
+	track_fail(vdev, track, -EIO);
 }
 
 /* The session of a report, or ERR_PTR. */
@@ -68,7 +75,7 @@ static struct vfmig_track *report_track(struct vfmig_tracker *tracker,
 	if (!track)
 		return ERR_PTR(-EINVAL);
 	if (test_bit(VFMIG_TRACK_BROKEN, &tracker->events))
-		track_fail(tracker->vdev, track, -EIO);
+		track_break(tracker->vdev, track);
 	if (track->failed)
 		return ERR_PTR(-EIO);
 	report->session = tracker->sessions;
@@ -193,9 +200,8 @@ static int report_wait(struct vfmig_tracker *tracker, struct vfmig_track *track,
 	int err;
 
 	if (time_after_eq(jiffies, deadline)) {
-		dev_err_ratelimited(vfmig_device(tracker->vdev),
-				    "DMA logging: no report for %d s\n",
-				    TRACK_TIMEOUT / HZ);
+		vfmig_error(tracker->vdev, "DMA logging: no report for %d s",
+			    TRACK_TIMEOUT / HZ);
 		return -EIO;
 	}
 	if (wait_event_killable_timeout(tracker->wait,
@@ -208,7 +214,10 @@ static int report_wait(struct vfmig_tracker *tracker, struct vfmig_track *track,
 	err = vfmig_cmd_query_page_track(tracker->vdev, track->id, &state);
 	if (err)
 		return err;
-	return state == MLX5_PAGE_TRACK_STATE_ERROR ? -EIO : 0;
+	if (state != MLX5_PAGE_TRACK_STATE_ERROR)
+		return 0;
+	vfmig_error(tracker->vdev, "DMA logging: the PAGE_TRACK object is in state ERROR");
+	return -EIO;
 }
 
 /*
@@ -228,8 +237,10 @@ static int report_take(struct vfmig_tracker *tracker,
 	for (;;) {
 		if (test_bit(VFMIG_TRACK_ABORT, &tracker->events))
 			return -ECANCELED;
-		if (test_bit(VFMIG_TRACK_BROKEN, &tracker->events))
+		if (test_bit(VFMIG_TRACK_BROKEN, &tracker->events)) {
+			track_break(tracker->vdev, track);
 			return -EIO;
+		}
 
 		while (track->has_msg && track->next < track->msg.entries) {
 			u64 addr;
@@ -252,8 +263,12 @@ static int report_take(struct vfmig_tracker *tracker,
 			vfmig_ring_return(track->ring);
 			if (state == MLX5_PAGE_TRACK_STATE_TRACKING)
 				return 0;
-			if (state != MLX5_PAGE_TRACK_STATE_REPORTING)
+			if (state != MLX5_PAGE_TRACK_STATE_REPORTING) {
+				vfmig_error(tracker->vdev,
+					    "DMA logging: a message says state %u",
+					    state);
 				return -EIO;
+			}
 		}
 
 		err = vfmig_ring_next(track->ring, &track->msg);

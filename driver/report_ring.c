@@ -277,6 +277,8 @@ static int ring_make_cq(struct vfmig_ring *ring)
 	ring->mcq.event = ring_cq_event;
 	err = mlx5_core_create_cq(mdev, &ring->mcq, in, inlen, out,
 				  sizeof(out));
+	if (err)
+		vfmig_error(ring->vdev, "CREATE_CQ: error %d", err);
 	kvfree(in);
 	ring->has_cq = !err;
 	return err;
@@ -381,7 +383,7 @@ static int ring_make(struct vfmig_ring *ring,
 		ring->uar = NULL;
 		return err;
 	}
-	err = mlx5_core_alloc_pd(mdev, &ring->pdn);
+	err = vfmig_cmd_alloc_area_pd(ring->vdev, &ring->pdn);
 	if (err)
 		return err;
 	ring->has_pd = true;
@@ -470,7 +472,7 @@ void vfmig_ring_destroy(struct vfmig_dev *vdev, struct vfmig_ring *ring)
 	if (ring->has_mkey)
 		vfmig_cmd_destroy_area_mkey(vdev, ring->mkey);
 	if (ring->has_pd)
-		mlx5_core_dealloc_pd(mdev, ring->pdn);
+		vfmig_cmd_dealloc_area_pd(vdev, ring->pdn);
 	if (ring->uar)
 		mlx5_put_uars_page(mdev, ring->uar);
 	ring_free_area(ring);
@@ -567,10 +569,10 @@ int vfmig_ring_next(struct vfmig_ring *ring, struct vfmig_msg *msg)
 
 	if (opcode != MLX5_CQE_RESP_SEND_IMM || msg->slot != slot ||
 	    bytes > ring->msg_size || bytes % RING_ENTRY_SIZE) {
-		dev_err_ratelimited(vfmig_device(ring->vdev),
-				    "DMA logging: completion 0x%x, entry %u of %u bytes, expected 0x%x, entry %u\n",
-				    opcode, msg->slot, bytes,
-				    MLX5_CQE_RESP_SEND_IMM, slot);
+		vfmig_error(ring->vdev,
+			    "DMA logging: completion 0x%x, entry %u of %u bytes, expected 0x%x, entry %u",
+			    opcode, msg->slot, bytes, MLX5_CQE_RESP_SEND_IMM,
+			    slot);
 		return -EIO;
 	}
 	ring->taken++;

@@ -60,10 +60,8 @@ static int resume_refuse(struct vfmig_resume *res, int err)
 {
 	struct vfmig_parser *p = &res->parser;
 
-	dev_err_ratelimited(vfmig_device(res->vdev),
-			    "stream refused: %s (tag 0x%x, size %llu)\n",
-			    vfmig_parser_why(p), p->tag, p->size);
-	vfmig_error(res->vdev, "stream refused: %s", vfmig_parser_why(p));
+	vfmig_error(res->vdev, "stream refused: %s (tag 0x%x, size %llu)",
+		    vfmig_parser_why(p), p->tag, p->size);
 	res->err = err;
 	return err;
 }

@@ -37,8 +37,11 @@
 #include "save.h"
 #include "trace.h"
 
-/* The bound of every wait for a SAVE: mlx5_core's own for a command. */
-#define SAVE_WAIT		(60 * HZ)
+/*
+ * The bound of every wait for a SAVE: more than mlx5_core's own for a command,
+ * which is 60 s unless the firmware wants another.
+ */
+#define SAVE_WAIT		(75 * HZ)
 
 static void save_fail(struct vfmig_save *save)
 {
@@ -86,10 +89,7 @@ static bool save_result_is_good(struct vfmig_save *save,
 	if (res->image_size ? res->image_size <= room :
 	    save->images && save->kind != VFMIG_SAVE_FULL)
 		return true;
-	dev_err_ratelimited(vfmig_device(vdev),
-			    "SAVE_VHCA_STATE answered with an image of %u bytes for a buffer of %llu\n",
-			    res->image_size, room);
-	vfmig_error(vdev, "SAVE_VHCA_STATE: image of %u bytes for a buffer of %llu",
+	vfmig_error(vdev, "SAVE_VHCA_STATE answered with an image of %u bytes for a buffer of %llu",
 		    res->image_size, room);
 	return false;
 }
@@ -136,6 +136,7 @@ static void save_done(struct vfmig_save_cmd *cmd,
 
 	scoped_guard(spinlock_irqsave, &save->queue_lock) {
 		save->inflight = NULL;
+		buf->unsure = res->unsure;
 		list_add_tail(&buf->entry, queue ? &save->ready : &save->spare);
 		if (queue) {
 			save->images++;
@@ -191,17 +192,13 @@ static int save_submit(struct vfmig_save *save, struct vfmig_buf *buf,
 	return err;
 }
 
-/* ORIGIN and the hint begin the stream; memory for END is there in time. */
-static int save_add_first(struct vfmig_save *save, u64 size, bool several)
+/* ORIGIN and the hint begin the stream. */
+static void save_add_first(struct vfmig_save *save, u64 size, bool several)
 {
 	struct vfmig_origin origin = save->vdev->origin;
-	struct vfmig_buf *buf = vfmig_buf_alloc(0);
-	u8 *to;
+	struct vfmig_buf *buf = save->first;
+	u8 *to = buf->head;
 
-	if (IS_ERR(buf))
-		return PTR_ERR(buf);
-
-	to = buf->head;
 	if (several)
 		origin.needs |= VFMIG_STREAM_NEED_MULTI_LOAD;
 	vfmig_stream_put_origin(to, &origin);
@@ -216,12 +213,7 @@ static int save_add_first(struct vfmig_save *save, u64 size, bool several)
 			   VFMIG_STREAM_HINT_SIZE);
 	scoped_guard(spinlock_irqsave, &save->queue_lock)
 		list_add_tail(&buf->entry, &save->ready);
-
-	buf = vfmig_buf_alloc(0);
-	if (IS_ERR(buf))
-		return PTR_ERR(buf);
-	save->end = buf;
-	return 0;
+	save->first = NULL;
 }
 
 /* Start the first SAVE of a VF that runs. */
@@ -238,7 +230,7 @@ static int save_start_tracking(struct vfmig_save *save, u64 size)
 	return save_submit(save, buf, VFMIG_SAVE_TRACK);
 }
 
-/* Ask for the size, get memory, start the first SAVE. */
+/* Ask for the size, see to memory, start the first SAVE. */
 static int save_start(struct vfmig_save *save, enum vfmig_save_when when)
 {
 	struct vfmig_dev *vdev = save->vdev;
@@ -252,9 +244,7 @@ static int save_start(struct vfmig_save *save, enum vfmig_save_when when)
 		err = vfmig_save_fill(save, &query, running, &size);
 	if (err)
 		return err;
-	err = save_add_first(save, size, running || vdev->chunk_mode);
-	if (err)
-		return err;
+	save_add_first(save, size, running || vdev->chunk_mode);
 
 	switch (when) {
 	case VFMIG_SAVE_RUNNING:
@@ -266,8 +256,113 @@ static int save_start(struct vfmig_save *save, enum vfmig_save_when when)
 	}
 	scoped_guard(spinlock_irqsave, &save->queue_lock)
 		list_splice_tail_init(&save->reserve, &save->spare);
+	/* There is one: it has just been seen to. */
 	return save_submit(save, vfmig_save_take(save, query.required),
 			   VFMIG_SAVE_FULL);
+}
+
+/* Buffers to the pool, records nowhere.  No SAVE is in flight. */
+static void save_give_back(struct vfmig_save *save)
+{
+	struct vfmig_buf *buf, *tmp;
+	LIST_HEAD(bufs);
+
+	lockdep_assert_held(&save->vdev->state_lock);
+	scoped_guard(spinlock_irqsave, &save->queue_lock) {
+		list_splice_init(&save->ready, &bufs);
+		list_splice_init(&save->spare, &bufs);
+	}
+	list_splice_init(&save->reserve, &bufs);
+	vfmig_buf_put(save->first);
+	save->first = NULL;
+	vfmig_buf_put(save->end);
+	save->end = NULL;
+	list_for_each_entry_safe(buf, tmp, &bufs, entry) {
+		list_del_init(&buf->entry);
+		vfmig_pool_put(save->vdev, buf);
+	}
+}
+
+/* A session that nobody knows of yet: its file, and the records of its own. */
+static struct vfmig_save *save_new(struct vfmig_dev *vdev)
+{
+	struct vfmig_save *save = kzalloc_obj(*save, GFP_KERNEL_ACCOUNT);
+	struct file *filp;
+
+	if (!save)
+		return ERR_PTR(-ENOMEM);
+	save->vdev = vdev;
+	save->state = SAVE_DEAD;
+	mutex_init(&save->read_lock);
+	spin_lock_init(&save->queue_lock);
+	init_waitqueue_head(&save->wait);
+	INIT_LIST_HEAD(&save->reserve);
+	INIT_LIST_HEAD(&save->ready);
+	INIT_LIST_HEAD(&save->spare);
+
+	filp = anon_inode_getfile("[mlx5_vfmig-save]", &vfmig_save_fops, save,
+				  O_RDONLY);
+	if (IS_ERR(filp)) {
+		kfree(save);
+		return ERR_CAST(filp);
+	}
+	stream_open(filp->f_inode, filp);
+	get_device(&vdev->core.vdev.device);	/* put by release() */
+	save->filp = filp;
+
+	save->first = vfmig_buf_alloc(0);
+	save->end = vfmig_buf_alloc(0);
+	if (IS_ERR(save->first) || IS_ERR(save->end)) {
+		save_give_back(save);
+		fput(filp);
+		return ERR_PTR(-ENOMEM);
+	}
+	if (vdev->stopped & BIT(VFMIG_RESPONDER))
+		vfmig_stat_inc(vdev, VFMIG_STAT_LATE_SESSIONS);
+	return save;
+}
+
+/**
+ * vfmig_save_prepare - have all that a session will need once the VF is stopped
+ * @vdev: the VF, not yet stopped, with no saving session
+ *
+ * Only tries: what is missing then is made late, and counted.
+ *
+ * Context: Process; state_lock held.  Waits for the firmware.
+ */
+void vfmig_save_prepare(struct vfmig_dev *vdev)
+{
+	struct vfmig_save *save = vdev->prepared;
+	struct vfmig_query query;
+	u64 size;
+
+	lockdep_assert_held(&vdev->state_lock);
+	if (vfmig_save_query(vdev, &query))
+		return;
+	if (!save)
+		save = save_new(vdev);
+	if (IS_ERR(save))
+		return;
+	vdev->prepared = save;
+	vfmig_save_fill(save, &query, true, &size);
+}
+
+/**
+ * vfmig_save_unprepare - no session follows: give up what was prepared for it
+ * @vdev: the VF, not yet detached
+ *
+ * Context: Process; state_lock held.  Waits for the firmware.
+ */
+void vfmig_save_unprepare(struct vfmig_dev *vdev)
+{
+	struct vfmig_save *save = vdev->prepared;
+
+	lockdep_assert_held(&vdev->state_lock);
+	if (!save)
+		return;
+	save_give_back(save);
+	vdev->prepared = NULL;
+	fput(save->filp);
 }
 
 /**
@@ -283,33 +378,20 @@ static int save_start(struct vfmig_save *save, enum vfmig_save_when when)
  */
 struct file *vfmig_save_open(struct vfmig_dev *vdev, enum vfmig_save_when when)
 {
-	struct vfmig_save *save;
+	struct vfmig_save *save = vdev->prepared;
 	struct file *filp;
 	int err;
 
 	lockdep_assert_held(&vdev->state_lock);
-	save = kzalloc_obj(*save, GFP_KERNEL_ACCOUNT);
 	if (!save)
-		return ERR_PTR(-ENOMEM);
-	save->vdev = vdev;
+		save = save_new(vdev);
+	if (IS_ERR(save))
+		return ERR_CAST(save);
+	vdev->prepared = NULL;
+	filp = save->filp;
 	save->state = when == VFMIG_SAVE_STOPPED ? SAVE_BUSY : SAVE_PRECOPY;
-	mutex_init(&save->read_lock);
-	spin_lock_init(&save->queue_lock);
-	init_waitqueue_head(&save->wait);
-	INIT_LIST_HEAD(&save->reserve);
-	INIT_LIST_HEAD(&save->ready);
-	INIT_LIST_HEAD(&save->spare);
-
-	filp = anon_inode_getfile("[mlx5_vfmig-save]", &vfmig_save_fops, save,
-				  O_RDONLY);
-	if (IS_ERR(filp)) {
-		kfree(save);
-		return filp;
-	}
-	stream_open(filp->f_inode, filp);
-	get_device(&vdev->core.vdev.device);	/* put by release() */
 	mlx5_cmd_init_async_ctx(vdev->mdev, &save->async_ctx);
-	save->filp = get_file(filp);		/* put by vfmig_save_end() */
+	get_file(filp);				/* put by vfmig_save_end() */
 	vdev->save = save;
 
 	err = save_start(save, when);
@@ -469,7 +551,8 @@ restore:
 
 /*
  * The user does not want the rest: end the tracking, if there may be any.  The
- * firmware does so with a SAVE, whose data nobody reads.
+ * firmware does so with a SAVE, whose data nobody reads.  If that fails the
+ * firmware goes on tracking, which costs it work and harms nobody.
  */
 static void save_untrack(struct vfmig_save *save)
 {
@@ -480,13 +563,16 @@ static void save_untrack(struct vfmig_save *save)
 		save->state = SAVE_DEAD;
 		list_splice_tail_init(&save->reserve, &save->spare);
 		list_for_each_entry(buf, &save->spare, entry)
-			if (!best || buf->npages > best->npages)
+			if (!buf->unsure &&
+			    (!best || buf->npages > best->npages))
 				best = buf;
 		if (best)
 			list_del_init(&best->entry);
 	}
 	wake_up(&save->wait);
-	if (best)
+	if (!best)
+		best = vfmig_pool_get(save->vdev, PAGE_SIZE);
+	if (!IS_ERR(best))
 		save_submit(save, best, VFMIG_SAVE_FULL);
 }
 
@@ -559,8 +645,6 @@ void vfmig_save_next(struct vfmig_dev *vdev)
 void vfmig_save_end(struct vfmig_dev *vdev)
 {
 	struct vfmig_save *save = vdev->save;
-	struct vfmig_buf *buf, *tmp;
-	LIST_HEAD(bufs);
 
 	lockdep_assert_held(&vdev->state_lock);
 	if (!save)
@@ -571,18 +655,7 @@ void vfmig_save_end(struct vfmig_dev *vdev)
 	wake_up(&save->wait);
 	mlx5_cmd_cleanup_async_ctx(&save->async_ctx);
 
-	scoped_guard(spinlock_irqsave, &save->queue_lock) {
-		list_splice_init(&save->ready, &bufs);
-		list_splice_init(&save->spare, &bufs);
-	}
-	list_splice_init(&save->reserve, &bufs);
-	vfmig_buf_put(save->end);
-	save->end = NULL;
-	list_for_each_entry_safe(buf, tmp, &bufs, entry) {
-		list_del_init(&buf->entry);
-		vfmig_pool_put(vdev, buf);
-	}
-
+	save_give_back(save);
 	vdev->save = NULL;
 	fput(save->filp);
 }

@@ -34,6 +34,10 @@ enum save_state {
  * path is vfmig_save_end() and fput(), and nothing else.  The session has a
  * file reference of its own while vfmig_dev::save points here, and the file
  * holds the device, so that read() may look at it at any time.
+ *
+ * Before that, from the moment on which the VF leaves RUNNING in the direction
+ * of STOP, it may be vfmig_dev::prepared: with memory and file, and known to
+ * nobody.
  */
 struct vfmig_save {
 	struct vfmig_dev *vdev;
@@ -50,6 +54,7 @@ struct vfmig_save {
 	bool tracked;			/* the firmware may be tracking */
 	u32 images;			/* queued so far */
 	u64 bytes;			/* in these */
+	struct vfmig_buf *first;	/* for ORIGIN and the hint */
 	struct vfmig_buf *end;		/* for the END record */
 	struct vfmig_buf *inflight;	/* the firmware writes to it */
 	u32 next_size;			/* wanted for the next SAVE, or 0 */
@@ -74,7 +79,7 @@ extern const struct file_operations vfmig_save_fops;
 /* Room for what a VF that still runs may add. */
 static inline u64 vfmig_save_with_slack(u64 size)
 {
-	return size + size / 8 + SZ_64K;
+	return max(size, min(size + size / 8 + SZ_64K, VFMIG_SAVE_MAX_SIZE));
 }
 
 int vfmig_save_query(struct vfmig_dev *vdev, struct vfmig_query *query);

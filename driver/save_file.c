@@ -277,7 +277,7 @@ static int save_precopy_info(struct vfmig_save *save,
 
 	/* A VF that is suspended in part cannot be saved with tracking. */
 	if (vdev->mig_state == VFIO_DEVICE_STATE_PRE_COPY &&
-	    save_has_delta(save)) {
+	    !(vdev->stopped | vdev->unsure) && save_has_delta(save)) {
 		err = vfmig_cmd_query_vhca_migration_state(vdev,
 							   VFMIG_QUERY_DELTA,
 							   &query);

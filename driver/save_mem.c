@@ -4,7 +4,8 @@
  *
  * All of it is there before the VF is stopped: the buffers of the last images
  * wait on @reserve.  Should the firmware ask for more in the end than it has
- * said before, more is made then, and counted (buffers_made_late).
+ * said before, more is made then, and counted (buffers_made_late), for the
+ * state cannot be had without.
  */
 #include <linux/math64.h>
 #include <linux/moduleparam.h>
@@ -59,20 +60,19 @@ int vfmig_save_query(struct vfmig_dev *vdev, struct vfmig_query *query)
 						   query);
 	if (err || query->required)
 		return err;
-	dev_err_ratelimited(vfmig_device(vdev),
-			    "QUERY_VHCA_MIGRATION_STATE answered with a size of 0\n");
-	vfmig_error(vdev, "QUERY_VHCA_MIGRATION_STATE: a size of 0");
+	vfmig_error(vdev, "QUERY_VHCA_MIGRATION_STATE answered with a size of 0");
 	return -EIO;
 }
 
 /**
  * vfmig_save_fill - reserve the memory of the last images
- * @save: the session, new
+ * @save: the session; what it has reserved already is taken into account
  * @query: what the firmware says of the whole state
  * @running: the state may still grow
  * @size: of the largest image
  *
- * Context: Process; state_lock held.  Waits for the firmware.
+ * Context: Process; state_lock held.  Waits for the firmware if a buffer has
+ * to be made.
  * Return: 0, or as vfmig_pool_get(); what has been reserved until then stays.
  */
 int vfmig_save_fill(struct vfmig_save *save, const struct vfmig_query *query,
@@ -80,10 +80,12 @@ int vfmig_save_fill(struct vfmig_save *save, const struct vfmig_query *query,
 {
 	struct save_plan plan;
 	struct vfmig_buf *buf;
-	unsigned int i;
+	unsigned int have = 0;
 
 	save_make_plan(save->vdev, query, &plan);
-	for (i = 0; i < plan.count; i++) {
+	list_for_each_entry(buf, &save->reserve, entry)
+		have += vfmig_buf_size(buf) >= plan.size && !buf->unsure;
+	for (; have < plan.count; have++) {
 		buf = vfmig_pool_get(save->vdev, running ?
 				     vfmig_save_with_slack(plan.size) :
 				     plan.size);
@@ -123,7 +125,7 @@ struct vfmig_buf *vfmig_save_take(struct vfmig_save *save, u64 size)
  * @save: the session
  * @size: bytes that have to fit in
  *
- * Nothing should have to be made then; what is made all the same is counted.
+ * Nothing should have to be made then.
  *
  * Context: Process; state_lock held.  Waits for the firmware if a buffer has
  * to be made.
@@ -135,33 +137,12 @@ struct vfmig_buf *vfmig_save_take_late(struct vfmig_save *save, u64 size)
 
 	if (buf)
 		return buf;
-	vfmig_stat_inc(save->vdev, VFMIG_STAT_LATE_BUFS);
 	buf = vfmig_pool_get(save->vdev, size);
 	if (IS_ERR(buf))
 		dev_err_ratelimited(vfmig_device(save->vdev),
 				    "no memory for the last %llu bytes of state: %pe\n",
 				    size, buf);
 	return buf;
-}
-
-/**
- * vfmig_save_prepare - have memory for a session that may follow
- * @vdev: the VF, running, with no saving session
- *
- * Only tries: a session that finds no buffers makes its own.
- *
- * Context: Process; state_lock held.  Waits for the firmware.
- */
-void vfmig_save_prepare(struct vfmig_dev *vdev)
-{
-	struct vfmig_query query;
-	struct save_plan plan;
-
-	lockdep_assert_held(&vdev->state_lock);
-	if (vfmig_save_query(vdev, &query))
-		return;
-	save_make_plan(vdev, &query, &plan);
-	vfmig_pool_fill(vdev, plan.count, vfmig_save_with_slack(plan.size));
 }
 
 /**
@@ -176,26 +157,9 @@ void vfmig_save_reserve(struct vfmig_dev *vdev)
 {
 	struct vfmig_save *save = vdev->save;
 	struct vfmig_query query;
-	struct vfmig_buf *buf, *tmp;
-	struct save_plan plan;
-	unsigned int have = 0;
-	LIST_HEAD(small);
+	u64 size;
 
 	lockdep_assert_held(&vdev->state_lock);
-	if (!save || vfmig_save_query(vdev, &query))
-		return;
-	save_make_plan(vdev, &query, &plan);
-	list_for_each_entry_safe(buf, tmp, &save->reserve, entry) {
-		if (vfmig_buf_size(buf) >= plan.size)
-			have++;
-		else
-			list_move(&buf->entry, &small);
-	}
-	for (; have < plan.count; have++) {
-		buf = vfmig_pool_get(vdev, vfmig_save_with_slack(plan.size));
-		if (IS_ERR(buf))
-			break;
-		list_add_tail(&buf->entry, &save->reserve);
-	}
-	list_splice_tail(&small, &save->reserve);
+	if (save && !vfmig_save_query(vdev, &query))
+		vfmig_save_fill(save, &query, true, &size);
 }

@@ -30,6 +30,15 @@
  * that ran before a failed request for STOP_COPY runs on after it.  On its way
  * up a request stays where it failed, and the user may try again.
  *
+ * Which sides are suspended follows from the state.  A command that gets no
+ * answer may have been executed or not; it is taken for both until another one
+ * has told.  Where sides and state do not agree, because taking back has failed
+ * too, the next request sets that right before it does anything else.
+ *
+ * What a saving session needs when the VF has stopped is made before: with
+ * pre-copy by the session itself, without when the VF leaves RUNNING in the
+ * direction of STOP.
+ *
  * Two things come from outside.  A reset ends every session and leads to
  * RUNNING from everywhere; see vfmig.h for how it gets here.  A detach of the
  * PF ends every session, keeps the state, and has every arc that needs the
@@ -42,198 +51,194 @@
 
 #define STATE(name)	VFIO_DEVICE_STATE_##name
 
+/* The sides that are suspended in a state. */
+static unsigned long sides_of(enum vfio_device_mig_state state)
+{
+	switch (state) {
+	case VFIO_DEVICE_STATE_RUNNING:
+	case VFIO_DEVICE_STATE_PRE_COPY:
+		return 0;
+	case VFIO_DEVICE_STATE_RUNNING_P2P:
+	case VFIO_DEVICE_STATE_PRE_COPY_P2P:
+		return BIT(VFMIG_INITIATOR);
+	default:
+		return BIT(VFMIG_INITIATOR) | BIT(VFMIG_RESPONDER);
+	}
+}
+
+static enum vfmig_move_how move_how(struct vfmig_dev *vdev,
+				    enum vfmig_side side)
+{
+	return vdev->unsure & BIT(side) ? VFMIG_MOVE_MAYBE_DONE :
+					  VFMIG_MOVE_STRICT;
+}
+
+/* A command for a side has ended.  @unsure: nobody knows how. */
+static void note_side(struct vfmig_dev *vdev, enum vfmig_side side, int err,
+		      bool unsure, bool stop)
+{
+	if (err && unsure)
+		vdev->unsure |= BIT(side);
+	if (!err) {
+		vdev->unsure &= ~BIT(side);
+		__assign_bit(side, &vdev->stopped, stop);
+	}
+	if (stop && (!err || unsure) && READ_ONCE(vdev->reset_flags))
+		vdev->raced = true;
+}
+
 static int stop_side(struct vfmig_dev *vdev, enum vfmig_side side)
 {
+	bool unsure;
 	int err;
 
-	/* Where an arc has failed half way, and could not be taken back. */
-	if (vdev->stopped & BIT(side) && !vdev->maybe_running)
+	if (vdev->stopped & ~vdev->unsure & BIT(side))
 		return 0;
-	err = vfmig_cmd_suspend_vhca(vdev, side);
-	if (err)
-		return err;
-	vdev->stopped |= BIT(side);
-	if (READ_ONCE(vdev->reset_flags))
-		vdev->raced = true;
-	return 0;
+	err = vfmig_cmd_suspend_vhca(vdev, side, move_how(vdev, side), &unsure);
+	note_side(vdev, side, err, unsure, true);
+	return err;
 }
 
 static int start_side(struct vfmig_dev *vdev, enum vfmig_side side)
 {
+	bool unsure;
 	int err;
 
-	err = vfmig_cmd_resume_vhca(vdev, side, vdev->maybe_running ?
-				    VFMIG_RESUME_MAYBE_DONE :
-				    VFMIG_RESUME_STRICT);
-	if (err)
-		return err;
-	vdev->stopped &= ~BIT(side);
-	if (!vdev->stopped)
-		vdev->maybe_running = false;
-	return 0;
-}
-
-static int arc_stop_initiator(struct vfmig_dev *vdev, struct file **filp)
-{
-	return stop_side(vdev, VFMIG_INITIATOR);
-}
-
-static int arc_start_initiator(struct vfmig_dev *vdev, struct file **filp)
-{
-	/* Where a way to STOP_COPY has failed and could not be taken back. */
-	if (vdev->stopped & BIT(VFMIG_RESPONDER)) {
-		int err = start_side(vdev, VFMIG_RESPONDER);
-
-		if (err)
-			return err;
-	}
-	return start_side(vdev, VFMIG_INITIATOR);
-}
-
-static int arc_stop_responder(struct vfmig_dev *vdev, struct file **filp)
-{
-	return stop_side(vdev, VFMIG_RESPONDER);
-}
-
-static int arc_start_responder(struct vfmig_dev *vdev, struct file **filp)
-{
-	return start_side(vdev, VFMIG_RESPONDER);
-}
-
-static int arc_stop_both(struct vfmig_dev *vdev, struct file **filp)
-{
-	int err = stop_side(vdev, VFMIG_INITIATOR);
-
-	if (err)
-		return err;
-	err = stop_side(vdev, VFMIG_RESPONDER);
-	if (err)
-		start_side(vdev, VFMIG_INITIATOR);
+	if (!((vdev->stopped | vdev->unsure) & BIT(side)))
+		return 0;
+	err = vfmig_cmd_resume_vhca(vdev, side, move_how(vdev, side), &unsure);
+	note_side(vdev, side, err, unsure, false);
 	return err;
 }
 
-static int arc_start_both(struct vfmig_dev *vdev, struct file **filp)
+/* Suspend and resume until just the sides of @state are suspended. */
+static int set_sides(struct vfmig_dev *vdev, enum vfio_device_mig_state state)
 {
-	int err = start_side(vdev, VFMIG_RESPONDER);
+	unsigned long want = sides_of(state);
+	int err = 0;
+
+	if (want & BIT(VFMIG_INITIATOR))
+		err = stop_side(vdev, VFMIG_INITIATOR);
+	if (!err && want & BIT(VFMIG_RESPONDER))
+		err = stop_side(vdev, VFMIG_RESPONDER);
+	if (!err && !(want & BIT(VFMIG_RESPONDER)))
+		err = start_side(vdev, VFMIG_RESPONDER);
+	if (!err && !(want & BIT(VFMIG_INITIATOR)))
+		err = start_side(vdev, VFMIG_INITIATOR);
+	return err;
+}
+
+/* A move along an arc, in its direction or back. */
+struct vfmig_move {
+	enum vfio_device_mig_state from;
+	enum vfio_device_mig_state to;
+	struct file *filp;		/* for the user, or NULL */
+};
+
+/* What cannot be taken back here is set right by the next request. */
+static int arc_sides(struct vfmig_dev *vdev, struct vfmig_move *move)
+{
+	int err = set_sides(vdev, move->to);
 
 	if (err)
-		return err;
-	err = start_side(vdev, VFMIG_INITIATOR);
-	if (err)
-		stop_side(vdev, VFMIG_RESPONDER);
+		set_sides(vdev, move->from);
 	return err;
 }
 
 static int save_open(struct vfmig_dev *vdev, enum vfmig_save_when when,
-		     struct file **filp)
+		     struct vfmig_move *move)
 {
 	struct file *file = vfmig_save_open(vdev, when);
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	*filp = file;
+	move->filp = file;
 	return 0;
 }
 
-static int arc_save_open(struct vfmig_dev *vdev, struct file **filp)
+static int arc_save_open(struct vfmig_dev *vdev, struct vfmig_move *move)
 {
-	return save_open(vdev, VFMIG_SAVE_STOPPED, filp);
+	return save_open(vdev, VFMIG_SAVE_STOPPED, move);
 }
 
-static int arc_precopy_open(struct vfmig_dev *vdev, struct file **filp)
+static int arc_precopy_open(struct vfmig_dev *vdev, struct vfmig_move *move)
 {
-	return save_open(vdev, VFMIG_SAVE_RUNNING, filp);
+	return save_open(vdev, VFMIG_SAVE_RUNNING, move);
 }
 
-static int arc_precopy_open_quiet(struct vfmig_dev *vdev, struct file **filp)
+static int arc_precopy_open_quiet(struct vfmig_dev *vdev,
+				  struct vfmig_move *move)
 {
-	return save_open(vdev, VFMIG_SAVE_QUIET, filp);
+	return save_open(vdev, VFMIG_SAVE_QUIET, move);
 }
 
-static int arc_save_cancel(struct vfmig_dev *vdev, struct file **filp)
+static int arc_save_cancel(struct vfmig_dev *vdev, struct vfmig_move *move)
 {
-	return vfmig_save_cancel(vdev);
-}
-
-/* The responder may be stopped if a way to STOP_COPY could not be taken back. */
-static int arc_precopy_cancel_p2p(struct vfmig_dev *vdev, struct file **filp)
-{
-	if (vdev->stopped & BIT(VFMIG_RESPONDER)) {
-		int err = start_side(vdev, VFMIG_RESPONDER);
-
-		if (err)
-			return err;
-	}
 	return vfmig_save_cancel(vdev);
 }
 
 static int arc_precopy_stop_initiator(struct vfmig_dev *vdev,
-				      struct file **filp)
+				      struct vfmig_move *move)
 {
 	int err = vfmig_save_settle(vdev);
 
 	if (err)
 		return err;
 	vfmig_save_reserve(vdev);
-	return arc_stop_initiator(vdev, filp);
+	return arc_sides(vdev, move);
 }
 
 static int arc_precopy_start_initiator(struct vfmig_dev *vdev,
-				       struct file **filp)
+				       struct vfmig_move *move)
 {
-	int err = arc_start_initiator(vdev, filp);
+	int err = arc_sides(vdev, move);
 
 	if (!err)
 		vfmig_save_track(vdev);
 	return err;
 }
 
-static int arc_precopy_finish_p2p(struct vfmig_dev *vdev, struct file **filp)
+static int arc_precopy_finish_p2p(struct vfmig_dev *vdev,
+				  struct vfmig_move *move)
 {
 	int err = vfmig_save_settle(vdev);
 
 	if (!err)
-		err = arc_stop_responder(vdev, filp);
+		err = arc_sides(vdev, move);
 	if (err)
 		return err;
 	err = vfmig_save_finish(vdev);
 	if (err)
-		start_side(vdev, VFMIG_RESPONDER);
+		set_sides(vdev, move->from);
 	return err;
 }
 
-static int arc_precopy_finish(struct vfmig_dev *vdev, struct file **filp)
+static int arc_precopy_finish(struct vfmig_dev *vdev, struct vfmig_move *move)
 {
 	int err = vfmig_save_settle(vdev);
 
 	if (err)
 		return err;
 	vfmig_save_reserve(vdev);
-	err = arc_stop_both(vdev, filp);
-	if (err)
-		return err;
-	err = vfmig_save_finish(vdev);
-	if (err)
-		arc_start_both(vdev, filp);
-	return err;
+	return arc_precopy_finish_p2p(vdev, move);
 }
 
-static int arc_resume_open(struct vfmig_dev *vdev, struct file **filp)
+static int arc_resume_open(struct vfmig_dev *vdev, struct vfmig_move *move)
 {
 	struct file *file = vfmig_resume_open(vdev);
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	*filp = file;
+	move->filp = file;
 	return 0;
 }
 
-static int arc_resume_finish(struct vfmig_dev *vdev, struct file **filp)
+static int arc_resume_finish(struct vfmig_dev *vdev, struct vfmig_move *move)
 {
 	return vfmig_resume_finish(vdev);
 }
 
-typedef int (*vfmig_arc_fn)(struct vfmig_dev *vdev, struct file **filp);
+typedef int (*vfmig_arc_fn)(struct vfmig_dev *vdev, struct vfmig_move *move);
 
 /* @go either happens whole or fails without effect; @undo takes it back. */
 struct vfmig_arc {
@@ -244,12 +249,10 @@ struct vfmig_arc {
 };
 
 static const struct vfmig_arc vfmig_arcs[] = {
-	{ STATE(RUNNING), STATE(RUNNING_P2P),
-	  arc_stop_initiator, arc_start_initiator },
-	{ STATE(RUNNING_P2P), STATE(STOP),
-	  arc_stop_responder, arc_start_responder },
-	{ STATE(STOP), STATE(RUNNING_P2P), arc_start_responder },
-	{ STATE(RUNNING_P2P), STATE(RUNNING), arc_start_initiator },
+	{ STATE(RUNNING), STATE(RUNNING_P2P), arc_sides, arc_sides },
+	{ STATE(RUNNING_P2P), STATE(STOP), arc_sides, arc_sides },
+	{ STATE(STOP), STATE(RUNNING_P2P), arc_sides },
+	{ STATE(RUNNING_P2P), STATE(RUNNING), arc_sides },
 
 	{ STATE(STOP), STATE(STOP_COPY), arc_save_open },
 	{ STATE(STOP_COPY), STATE(STOP), arc_save_cancel },
@@ -259,7 +262,7 @@ static const struct vfmig_arc vfmig_arcs[] = {
 	{ STATE(PRE_COPY), STATE(RUNNING), arc_save_cancel },
 	{ STATE(RUNNING_P2P), STATE(PRE_COPY_P2P),
 	  arc_precopy_open_quiet, arc_save_cancel },
-	{ STATE(PRE_COPY_P2P), STATE(RUNNING_P2P), arc_precopy_cancel_p2p },
+	{ STATE(PRE_COPY_P2P), STATE(RUNNING_P2P), arc_save_cancel },
 	{ STATE(PRE_COPY), STATE(PRE_COPY_P2P),
 	  arc_precopy_stop_initiator, arc_precopy_start_initiator },
 	{ STATE(PRE_COPY_P2P), STATE(PRE_COPY), arc_precopy_start_initiator },
@@ -269,8 +272,8 @@ static const struct vfmig_arc vfmig_arcs[] = {
 	{ STATE(RESUMING), STATE(STOP), arc_resume_finish },
 
 	/* without P2P */
-	{ STATE(RUNNING), STATE(STOP), arc_stop_both, arc_start_both },
-	{ STATE(STOP), STATE(RUNNING), arc_start_both },
+	{ STATE(RUNNING), STATE(STOP), arc_sides, arc_sides },
+	{ STATE(STOP), STATE(RUNNING), arc_sides },
 	{ STATE(PRE_COPY), STATE(STOP_COPY), arc_precopy_finish },
 };
 
@@ -300,6 +303,10 @@ static void note_arc(struct vfmig_dev *vdev, const struct vfmig_arc *arc,
 static int walk_arc(struct vfmig_dev *vdev, const struct vfmig_arc *arc,
 		    bool undo, struct file **filp)
 {
+	struct vfmig_move move = {
+		.from = undo ? arc->to : arc->from,
+		.to = undo ? arc->from : arc->to,
+	};
 	ktime_t start = ktime_get();
 	int err;
 
@@ -308,12 +315,13 @@ static int walk_arc(struct vfmig_dev *vdev, const struct vfmig_arc *arc,
 	if (READ_ONCE(vdev->reset_flags))
 		return -ECANCELED;
 
-	err = (undo ? arc->undo : arc->go)(vdev, filp);
-	if (!err)
-		vdev->mig_state = undo ? arc->from : arc->to;
+	err = (undo ? arc->undo : arc->go)(vdev, &move);
+	if (!err) {
+		vdev->mig_state = move.to;
+		*filp = move.filp;
+	}
 	note_arc(vdev, arc, undo, err);
-	trace_vfmig_arc(vdev, undo ? arc->to : arc->from,
-			undo ? arc->from : arc->to, undo, err,
+	trace_vfmig_arc(vdev, move.from, move.to, undo, err,
 			ktime_to_ns(ktime_sub(ktime_get(), start)));
 	return err;
 }
@@ -321,60 +329,91 @@ static int walk_arc(struct vfmig_dev *vdev, const struct vfmig_arc *arc,
 /* No combination takes more arcs than there are states. */
 #define VFMIG_MAX_PATH	VFIO_DEVICE_STATE_PRE_COPY_P2P
 
-/*
- * A session without pre-copy gets its memory before the VF is stopped.  Where
- * pre-copy is offered, only those who say that they do without it need that.
- */
-static bool may_lead_to_stop_copy(struct vfmig_dev *vdev,
-				  enum vfio_device_mig_state to)
+/* States on the way to a session without pre-copy. */
+static bool leads_to_stop_copy(enum vfio_device_mig_state state)
 {
-	switch (to) {
-	case VFIO_DEVICE_STATE_STOP_COPY:
-		return true;
-	case VFIO_DEVICE_STATE_RUNNING_P2P:
-	case VFIO_DEVICE_STATE_STOP:
-		return !(vdev->core.vdev.migration_flags & VFIO_MIGRATION_PRE_COPY);
-	default:
-		return false;
+	return state == VFIO_DEVICE_STATE_RUNNING_P2P ||
+	       state == VFIO_DEVICE_STATE_STOP ||
+	       state == VFIO_DEVICE_STATE_STOP_COPY;
+}
+
+/* The VF is about to stop, and nobody is saving it. */
+static bool may_prepare(struct vfmig_dev *vdev, enum vfio_device_mig_state next,
+			enum vfio_device_mig_state to)
+{
+	return !vdev->save && !(vdev->stopped & BIT(VFMIG_RESPONDER)) &&
+	       leads_to_stop_copy(next) && leads_to_stop_copy(to);
+}
+
+/*
+ * Make sides and state agree.  Sides that should not run and may do so, after a
+ * detach of the PF, are a matter of the arcs.
+ */
+static int set_right(struct vfmig_dev *vdev)
+{
+	unsigned long want = sides_of(vdev->mig_state);
+
+	if (vdev->stopped == want && !(vdev->unsure & ~want))
+		return 0;
+	/* As in walk_arc(). */
+	if (READ_ONCE(vdev->reset_flags))
+		return -ECANCELED;
+	return set_sides(vdev, vdev->mig_state);
+}
+
+/* Walk to @to; on failure as far back as possible. */
+static int walk_path(struct vfmig_dev *vdev, enum vfio_device_mig_state to,
+		     struct file **filp)
+{
+	const struct vfmig_arc *path[VFMIG_MAX_PATH];
+	struct file *none = NULL;
+	unsigned int n = 0;
+	int err;
+
+	err = set_right(vdev);
+	if (err)
+		return err;
+	while (vdev->mig_state != to) {
+		enum vfio_device_mig_state next;
+		const struct vfmig_arc *arc;
+
+		err = vfio_mig_get_next_state(&vdev->core.vdev, vdev->mig_state,
+					      to, &next);
+		if (err)
+			break;
+		arc = find_arc(vdev->mig_state, next);
+		if (WARN_ON_ONCE(!arc || *filp || n == ARRAY_SIZE(path))) {
+			err = -EINVAL;
+			break;
+		}
+		if (may_prepare(vdev, next, to) && (!n || !vdev->prepared))
+			vfmig_save_prepare(vdev);
+		err = walk_arc(vdev, arc, false, filp);
+		if (err)
+			break;
+		path[n++] = arc;
 	}
+	if (!err)
+		return 0;
+	while (n && path[n - 1]->undo &&
+	       !walk_arc(vdev, path[n - 1], true, &none))
+		n--;
+	return err;
 }
 
 static struct file *vfmig_set_state(struct vfio_device *core_vdev,
 				    enum vfio_device_mig_state to)
 {
 	struct vfmig_dev *vdev = vfmig_from_vfio(core_vdev);
-	const struct vfmig_arc *path[VFMIG_MAX_PATH];
 	struct file *filp = NULL;
-	unsigned int n = 0;
-	int err = 0;
+	int err;
 
 	guard(vfmig_state)(vdev);
-	if (vdev->mig_state == VFIO_DEVICE_STATE_RUNNING &&
-	    may_lead_to_stop_copy(vdev, to))
-		vfmig_save_prepare(vdev);
-	while (vdev->mig_state != to) {
-		enum vfio_device_mig_state next;
-		const struct vfmig_arc *arc;
-
-		err = vfio_mig_get_next_state(core_vdev, vdev->mig_state, to,
-					      &next);
-		if (err)
-			break;
-		arc = find_arc(vdev->mig_state, next);
-		if (WARN_ON_ONCE(!arc || filp || n == ARRAY_SIZE(path))) {
-			err = -EINVAL;
-			break;
-		}
-		err = walk_arc(vdev, arc, false, &filp);
-		if (err)
-			break;
-		path[n++] = arc;
-	}
+	err = walk_path(vdev, to, &filp);
+	if (!leads_to_stop_copy(vdev->mig_state))
+		vfmig_save_unprepare(vdev);
 	if (!err)
 		return filp;
-
-	while (n && path[n - 1]->undo && !walk_arc(vdev, path[n - 1], true, NULL))
-		n--;
 	if (filp)
 		fput(filp);
 	return ERR_PTR(err);
@@ -415,18 +454,17 @@ static void end_sessions(struct vfmig_dev *vdev)
 {
 	vfmig_resume_end(vdev);
 	vfmig_save_end(vdev);
+	vfmig_save_unprepare(vdev);
 }
 
 /* Start whatever may be stopped, and do not mind if it is not. */
 static void start_quietly(struct vfmig_dev *vdev)
 {
-	if (vdev->stopped & BIT(VFMIG_RESPONDER))
-		vfmig_cmd_resume_vhca(vdev, VFMIG_RESPONDER,
-				      VFMIG_RESUME_MAYBE_DONE);
-	if (vdev->stopped & BIT(VFMIG_INITIATOR))
-		vfmig_cmd_resume_vhca(vdev, VFMIG_INITIATOR,
-				      VFMIG_RESUME_MAYBE_DONE);
+	vdev->unsure |= vdev->stopped;
+	start_side(vdev, VFMIG_RESPONDER);
+	start_side(vdev, VFMIG_INITIATOR);
 	vdev->stopped = 0;
+	vdev->unsure = 0;
 }
 
 /* Consume the mark of a reset, if there is one. */
@@ -444,7 +482,7 @@ static void consume_reset(struct vfmig_dev *vdev)
 		start_quietly(vdev);
 	vdev->raced = false;
 	vdev->stopped = 0;
-	vdev->maybe_running = false;
+	vdev->unsure = 0;
 	/*
 	 * Last, because read() and write() go by the mark until the sessions
 	 * are dead.  A reset that came since finds its work done.
@@ -583,5 +621,5 @@ void vfmig_state_detach(struct vfmig_dev *vdev)
 	if (!vdev->detached)
 		vfmig_pool_drain(vdev);
 	vdev->detached = true;
-	vdev->maybe_running = vdev->stopped;
+	vdev->unsure |= vdev->stopped;
 }

@@ -27,7 +27,9 @@ static const char *const stat_names[VFMIG_STATS] = {
 	[VFMIG_STAT_REINITS] = "reinits",
 	[VFMIG_STAT_BUFS_MADE] = "buffers_made",
 	[VFMIG_STAT_BUFS_REUSED] = "buffers_reused",
+	[VFMIG_STAT_BUFS_LOST] = "buffers_lost",
 	[VFMIG_STAT_LATE_BUFS] = "buffers_made_late",
+	[VFMIG_STAT_LATE_SESSIONS] = "sessions_made_late",
 	[VFMIG_STAT_REPORTS] = "reports",
 	[VFMIG_STAT_REPORTS_FAILED] = "reports_failed",
 	[VFMIG_STAT_PAGES_REPORTED] = "pages_reported",
@@ -35,8 +37,33 @@ static const char *const stat_names[VFMIG_STATS] = {
 
 static struct dentry *stats_root;
 
+static void keep_error(struct vfmig_dev *vdev, struct va_format *vaf)
+{
+	guard(spinlock_irqsave)(&vdev->error_lock);
+	vdev->error_ns = ktime_get_boottime_ns();
+	scnprintf(vdev->error, sizeof(vdev->error), "%pV", vaf);
+}
+
 /**
- * vfmig_error - keep an error in words for whoever looks at debugfs
+ * vfmig_remember - keep an error in words for whoever looks at debugfs
+ * @vdev: the VF
+ * @fmt: the words
+ *
+ * Context: Any.
+ */
+void vfmig_remember(struct vfmig_dev *vdev, const char *fmt, ...)
+{
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	va_start(args, fmt);
+	vaf.va = &args;
+	keep_error(vdev, &vaf);
+	va_end(args);
+}
+
+/**
+ * vfmig_error - the same, and log it
  * @vdev: the VF
  * @fmt: the words
  *
@@ -44,13 +71,17 @@ static struct dentry *stats_root;
  */
 void vfmig_error(struct vfmig_dev *vdev, const char *fmt, ...)
 {
+	struct va_format vaf = { .fmt = fmt };
 	va_list args;
 
 	va_start(args, fmt);
-	scoped_guard(spinlock_irqsave, &vdev->error_lock) {
-		vdev->error_ns = ktime_get_boottime_ns();
-		vscnprintf(vdev->error, sizeof(vdev->error), fmt, args);
-	}
+	vaf.va = &args;
+	keep_error(vdev, &vaf);
+	va_end(args);
+
+	va_start(args, fmt);
+	vaf.va = &args;
+	dev_err_ratelimited(vfmig_device(vdev), "%pV\n", &vaf);
 	va_end(args);
 }
 

@@ -126,6 +126,8 @@ int vfmig_cmd_rst2init_qp(struct vfmig_dev *vdev, u32 qpn);
 int vfmig_cmd_init2rtr_qp(struct vfmig_dev *vdev, u32 qpn, u32 remote);
 int vfmig_cmd_rtr2rts_qp(struct vfmig_dev *vdev, u32 qpn);
 void vfmig_cmd_destroy_qp(struct vfmig_dev *vdev, u32 qpn);
+int vfmig_cmd_alloc_area_pd(struct vfmig_dev *vdev, u32 *pdn);
+void vfmig_cmd_dealloc_area_pd(struct vfmig_dev *vdev, u32 pdn);
 int vfmig_cmd_create_area_mkey(struct vfmig_dev *vdev, u32 pdn,
 			       const dma_addr_t *pages, u32 npages, u32 *mkey);
 void vfmig_cmd_destroy_area_mkey(struct vfmig_dev *vdev, u32 mkey);

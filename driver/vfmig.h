@@ -77,7 +77,9 @@ enum vfmig_stat {
 	VFMIG_STAT_REINITS,
 	VFMIG_STAT_BUFS_MADE,
 	VFMIG_STAT_BUFS_REUSED,
+	VFMIG_STAT_BUFS_LOST,	/* not given back by the firmware */
 	VFMIG_STAT_LATE_BUFS,	/* made while the VF was stopped */
+	VFMIG_STAT_LATE_SESSIONS,	/* the same */
 	VFMIG_STAT_REPORTS,
 	VFMIG_STAT_REPORTS_FAILED,
 	VFMIG_STAT_PAGES_REPORTED,
@@ -117,17 +119,19 @@ struct vfmig_dev {
 	enum vfio_device_mig_state mig_state;
 	unsigned long stopped;		/* BIT(enum vfmig_side): suspended */
 	/*
+	 * Bits as above, of sides of which nobody knows: a command for it has
+	 * got no answer, or the PF has disabled and enabled the VF since, so
+	 * that the firmware may have forgotten that it was suspended.
+	 */
+	unsigned long unsure;
+	/*
 	 * A side was suspended while a reset was going on; nobody knows which
 	 * of the two came last.
 	 */
 	bool raced;
 	bool detached;			/* the PF has taken the VF away */
-	/*
-	 * The PF has disabled and enabled the VF since the last reset, so the
-	 * firmware may have forgotten that the VF was suspended.
-	 */
-	bool maybe_running;
 	struct vfmig_save *save;
+	struct vfmig_save *prepared;	/* for @save, while it is NULL */
 	struct vfmig_resume *resume;
 	struct vfmig_pool pool;
 
@@ -166,6 +170,8 @@ static inline void vfmig_stat_inc(struct vfmig_dev *vdev, enum vfmig_stat stat)
 
 /* stats.c */
 __printf(2, 3)
+void vfmig_remember(struct vfmig_dev *vdev, const char *fmt, ...);
+__printf(2, 3)
 void vfmig_error(struct vfmig_dev *vdev, const char *fmt, ...);
 void vfmig_stats_add(struct vfmig_dev *vdev);
 void vfmig_stats_del(struct vfmig_dev *vdev);
@@ -193,10 +199,10 @@ enum vfmig_side {
 	VFMIG_RESPONDER,
 };
 
-/* How to take a refusal of RESUME_VHCA. */
-enum vfmig_resume_how {
-	VFMIG_RESUME_STRICT,		/* every refusal is an error */
-	VFMIG_RESUME_MAYBE_DONE,	/* "not suspended" is a success */
+/* How to take a refusal of SUSPEND_VHCA and RESUME_VHCA. */
+enum vfmig_move_how {
+	VFMIG_MOVE_STRICT,	/* every refusal is an error */
+	VFMIG_MOVE_MAYBE_DONE,	/* "it is so already" is a success */
 };
 
 enum vfmig_query_kind {
@@ -213,7 +219,8 @@ struct vfmig_query {
 
 /* Answer of SAVE_VHCA_STATE. */
 struct vfmig_save_result {
-	int err;		/* -EREMOTEIO: refused, see the next two */
+	int err;		/* -EREMOTEIO: refused, see @status */
+	bool unsure;		/* may be under way all the same */
 	u32 status;
 	u32 syndrome;
 	u32 image_size;
@@ -241,9 +248,10 @@ int vfmig_cmd_query_migratable(struct vfmig_dev *vdev, bool *migratable,
 			       u32 *status);
 int vfmig_cmd_query_vhca_id(struct vfmig_dev *vdev, u16 *vhca_id, u32 *status);
 u32 vfmig_cmd_query_digest(struct vfmig_dev *vdev);
-int vfmig_cmd_suspend_vhca(struct vfmig_dev *vdev, enum vfmig_side side);
+int vfmig_cmd_suspend_vhca(struct vfmig_dev *vdev, enum vfmig_side side,
+			   enum vfmig_move_how how, bool *unsure);
 int vfmig_cmd_resume_vhca(struct vfmig_dev *vdev, enum vfmig_side side,
-			  enum vfmig_resume_how how);
+			  enum vfmig_move_how how, bool *unsure);
 int vfmig_cmd_query_vhca_migration_state(struct vfmig_dev *vdev,
 					 enum vfmig_query_kind kind,
 					 struct vfmig_query *query);
@@ -256,7 +264,13 @@ int vfmig_cmd_alloc_pd(struct vfmig_dev *vdev, u32 *pdn);
 void vfmig_cmd_dealloc_pd(struct vfmig_dev *vdev, u32 pdn);
 int vfmig_cmd_create_mkey(struct vfmig_dev *vdev, u32 pdn,
 			  struct sg_table *sgt, u32 npages, u32 *mkey);
-void vfmig_cmd_destroy_mkey(struct vfmig_dev *vdev, u32 mkey);
+int vfmig_cmd_destroy_mkey(struct vfmig_dev *vdev, u32 mkey);
+
+/* of all commands, for fwcmd_track.c */
+int vfmig_cmd_send(struct vfmig_dev *vdev, void *in, int inlen, void *out,
+		   int outlen);
+void *vfmig_cmd_mkey_alloc(u32 pdn, u32 npages, bool remote, size_t *inlen,
+			   __be64 **mtt);
 
 /* buf.c */
 
@@ -292,6 +306,12 @@ struct vfmig_buf {
 	bool initial;			/* part of initial_bytes; queue_lock */
 	u32 number;			/* of the image in the stream */
 	bool unchecked;			/* CHECK is still to be made; read_lock */
+	/*
+	 * A command with it has got no answer: the firmware may still write
+	 * here, so the buffer is never given to another command.
+	 */
+	bool unsure;
+	bool leaked;			/* and has not given it back */
 };
 
 struct vfmig_buf *vfmig_buf_alloc(u32 npages);
@@ -325,7 +345,6 @@ void vfmig_pool_init(struct vfmig_dev *vdev);
 struct vfmig_buf *vfmig_buf_fit(struct list_head *list, u64 size);
 struct vfmig_buf *vfmig_pool_get(struct vfmig_dev *vdev, u64 size);
 void vfmig_pool_put(struct vfmig_dev *vdev, struct vfmig_buf *buf);
-int vfmig_pool_fill(struct vfmig_dev *vdev, unsigned int count, u64 size);
 void vfmig_pool_drain(struct vfmig_dev *vdev);
 
 /* save.c */
@@ -337,6 +356,8 @@ enum vfmig_save_when {
 	VFMIG_SAVE_QUIET,	/* to PRE_COPY_P2P: nothing can be saved yet */
 };
 
+void vfmig_save_prepare(struct vfmig_dev *vdev);
+void vfmig_save_unprepare(struct vfmig_dev *vdev);
 struct file *vfmig_save_open(struct vfmig_dev *vdev, enum vfmig_save_when when);
 int vfmig_save_settle(struct vfmig_dev *vdev);
 void vfmig_save_track(struct vfmig_dev *vdev);
@@ -346,7 +367,6 @@ void vfmig_save_end(struct vfmig_dev *vdev);
 void vfmig_save_next(struct vfmig_dev *vdev);
 
 /* save_mem.c */
-void vfmig_save_prepare(struct vfmig_dev *vdev);
 void vfmig_save_reserve(struct vfmig_dev *vdev);
 
 /* save_file.c */
