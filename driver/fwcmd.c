@@ -87,8 +87,11 @@ static void cmd_note(struct vfmig_dev *vdev, u16 op, u16 op_mod, int err,
 	trace_vfmig_cmd(vdev, op, op_mod, err, status, syndrome, ns);
 	vfmig_stat_inc(vdev, VFMIG_STAT_CMDS);
 	vfmig_stat_add(vdev, VFMIG_STAT_CMD_NS, ns);
-	if (!err)
-		return;
+}
+
+static void cmd_failed(struct vfmig_dev *vdev, u16 op, u16 op_mod, int err,
+		       u32 status, u32 syndrome)
+{
 	vfmig_stat_inc(vdev, VFMIG_STAT_CMDS_FAILED);
 	vfmig_remember(vdev, "%s(0x%x) op_mod 0x%x: error %d, status 0x%x, syndrome 0x%x",
 		       cmd_name(op), op, op_mod, err, status, syndrome);
@@ -101,6 +104,7 @@ static void cmd_note(struct vfmig_dev *vdev, u16 op, u16 op_mod, int err,
  * @inlen: its size
  * @out: for the answer
  * @outlen: room for it
+ * @fine: a status that is no failure to the caller, or 0
  *
  * For fwcmd.c and fwcmd_track.c, each of which has a lock of its own under
  * which the PF stays.  Traces and counts the command, and remembers how it has
@@ -111,34 +115,40 @@ static void cmd_note(struct vfmig_dev *vdev, u16 op, u16 op_mod, int err,
  * the error of mlx5_core.
  */
 int vfmig_cmd_send(struct vfmig_dev *vdev, void *in, int inlen, void *out,
-		   int outlen)
+		   int outlen, u8 fine)
 {
 	u16 op_mod = MLX5_GET(suspend_vhca_in, in, op_mod);
 	u16 op = MLX5_GET(suspend_vhca_in, in, opcode);
+	u32 status = 0, syndrome = 0;
 	ktime_t start = ktime_get();
 	int err;
 
 	err = mlx5_cmd_do(vdev->mdev, in, inlen, out, outlen);
-	cmd_note(vdev, op, op_mod, err, err == -EREMOTEIO ? cmd_status(out) : 0,
-		 err == -EREMOTEIO ? cmd_syndrome(out) : 0, start);
+	if (err == -EREMOTEIO) {
+		status = cmd_status(out);
+		syndrome = cmd_syndrome(out);
+	}
+	cmd_note(vdev, op, op_mod, err, status, syndrome, start);
+	if (err && (!fine || status != fine))
+		cmd_failed(vdev, op, op_mod, err, status, syndrome);
 	return err;
 }
 
 /* The same under state_lock, which has to be held. */
 static int cmd_do(struct vfmig_dev *vdev, void *in, int inlen, void *out,
-		  int outlen)
+		  int outlen, u8 fine)
 {
 	lockdep_assert_held(&vdev->state_lock);
 	if (vdev->detached)
 		return -ENOTCONN;
-	return vfmig_cmd_send(vdev, in, inlen, out, outlen);
+	return vfmig_cmd_send(vdev, in, inlen, out, outlen, fine);
 }
 
 /* The same with a refusal logged by mlx5_core and turned into an errno. */
 static int cmd_exec(struct vfmig_dev *vdev, void *in, int inlen, void *out,
 		    int outlen)
 {
-	int err = cmd_do(vdev, in, inlen, out, outlen);
+	int err = cmd_do(vdev, in, inlen, out, outlen, 0);
 
 	if (err == -ENOTCONN)
 		return err;
@@ -160,7 +170,7 @@ static int query_hca_cap(struct vfmig_dev *vdev, u16 op_mod, void *out,
 	MLX5_SET(query_hca_cap_in, in, other_function, 1);
 	MLX5_SET(query_hca_cap_in, in, function_id, vdev->vf_id + 1);
 
-	err = cmd_do(vdev, in, sizeof(in), out, outlen);
+	err = cmd_do(vdev, in, sizeof(in), out, outlen, 0);
 	*status = err == -EREMOTEIO ? cmd_status(out) : 0;
 	return err;
 }
@@ -260,18 +270,19 @@ static int cmd_move(struct vfmig_dev *vdev, u16 op, u16 op_mod,
 {
 	u32 out[MLX5_ST_SZ_DW(suspend_vhca_out)] = {};
 	u32 in[MLX5_ST_SZ_DW(suspend_vhca_in)] = {};
+	u8 fine = how == VFMIG_MOVE_MAYBE_DONE ?
+		MLX5_CMD_STAT_BAD_RES_STATE_ERR : 0;
 	int err;
 
 	MLX5_SET(suspend_vhca_in, in, opcode, op);
 	MLX5_SET(suspend_vhca_in, in, op_mod, op_mod);
 	MLX5_SET(suspend_vhca_in, in, vhca_id, vdev->vhca_id);
 
-	err = cmd_do(vdev, in, sizeof(in), out, sizeof(out));
+	err = cmd_do(vdev, in, sizeof(in), out, sizeof(out), fine);
 	*unsure = cmd_may_be_done(err);
 	if (err == -ENOTCONN)
 		return err;
-	if (err == -EREMOTEIO && how == VFMIG_MOVE_MAYBE_DONE &&
-	    cmd_status(out) == MLX5_CMD_STAT_BAD_RES_STATE_ERR)
+	if (err == -EREMOTEIO && fine && cmd_status(out) == fine)
 		return 0;
 	return mlx5_cmd_check(vdev->mdev, err, in, out);
 }
@@ -381,6 +392,9 @@ static void save_callback(int status, struct mlx5_async_work *work)
 	}
 	cmd_note(vdev, MLX5_CMD_OP_SAVE_VHCA_STATE, 0, status, res.status,
 		 res.syndrome, cmd->start);
+	if (status)
+		cmd_failed(vdev, MLX5_CMD_OP_SAVE_VHCA_STATE, 0, status,
+			   res.status, res.syndrome);
 	cmd->done(cmd, &res);
 }
 

@@ -268,7 +268,7 @@ int vfmig_cmd_destroy_mkey(struct vfmig_dev *vdev, u32 mkey);
 
 /* of all commands, for fwcmd_track.c */
 int vfmig_cmd_send(struct vfmig_dev *vdev, void *in, int inlen, void *out,
-		   int outlen);
+		   int outlen, u8 fine);
 void *vfmig_cmd_mkey_alloc(u32 pdn, u32 npages, bool remote, size_t *inlen,
 			   __be64 **mtt);
 
