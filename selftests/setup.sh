@@ -8,13 +8,15 @@
 #   --driver NAME    driver that gives the VFs to VFIO: mlx5_vfmig (default),
 #                    mlx5_vfio_pci or vfio-pci
 #   --driver2 NAME   the same for every VF with an odd number
+#   --p2p 0|1, --precopy 0|1
+#                    module parameters of mlx5_vfmig: which states it offers
 #   --vfs N          VFs of each PF (default: 4)
 #   --pf BDF         a PF to use; repeat it for more (default: every mlx5 PF, at
 #                    most two, when the card is simulated)
 #
 # COMMAND gets VFMIG_PF_BDFS, VFMIG_VF_BDFS (VFs of the first PF), VFMIG_VF2_BDFS
-# (of the second one), VFMIG_DRIVER, and VFMIG_SIMULATOR=1 if the card is
-# simulated. On a real machine --pf must be given: its VFs are taken away.
+# (of the second one), VFMIG_DRIVER, VFMIG_P2P and VFMIG_PRECOPY if they were set,
+# and VFMIG_SIMULATOR=1 if the card is simulated. On a real machine --pf must be given: its VFs are taken away.
 # Needs root. Exit status: that of COMMAND.
 
 set -u
@@ -26,6 +28,8 @@ DRIVER2=
 NVFS=4
 PFS=
 LOADED=
+WANT=
+PARAMS=
 
 die() {
 	printf 'Bail out! setup.sh: %s\n' "$*"
@@ -59,6 +63,14 @@ load() {
 		;;
 	esac
 	LOADED="$1 $LOADED"
+}
+
+# set_param NAME=VALUE: what it was is kept for undo.
+set_param() {
+	file=/sys/module/mlx5_vfmig/parameters/${1%%=*}
+	[ -e "$file" ] || die "mlx5_vfmig has no parameter ${1%%=*}"
+	PARAMS="$PARAMS ${1%%=*}=$(cat "$file")"
+	echo "${1#*=}" >"$file" || die "mlx5_vfmig does not take $1"
 }
 
 find_pfs() {
@@ -95,6 +107,9 @@ undo() {
 		echo 0 >"$PCI/$pf/sriov_numvfs" 2>/dev/null
 		echo 1 >"$PCI/$pf/sriov_drivers_autoprobe"
 	done
+	for p in $PARAMS; do
+		echo "${p#*=}" >"/sys/module/mlx5_vfmig/parameters/${p%%=*}"
+	done
 	for m in $LOADED; do
 		case $m in
 		mlx5_core) ;;
@@ -110,6 +125,8 @@ main() {
 		case $1 in
 		--driver) DRIVER=$2; shift 2 ;;
 		--driver2) DRIVER2=$2; shift 2 ;;
+		--p2p) WANT="$WANT p2p=$2"; VFMIG_P2P=$2; shift 2 ;;
+		--precopy) WANT="$WANT precopy=$2"; VFMIG_PRECOPY=$2; shift 2 ;;
 		--vfs) NVFS=$2; shift 2 ;;
 		--pf) PFS="$PFS $2"; shift 2 ;;
 		-h | --help) usage; exit 0 ;;
@@ -131,6 +148,9 @@ main() {
 	trap 'undo' EXIT
 	for m in vfio-pci $DRIVER $DRIVER2; do
 		load "$m"
+	done
+	for p in $WANT; do
+		set_param "$p"
 	done
 
 	n=0
@@ -160,6 +180,7 @@ main() {
 	VFMIG_DRIVER=$DRIVER
 	VFMIG_SIMULATOR=${VFMIG_SIMULATOR:-${VFMIG_VM:-0}}
 	export VFMIG_PF_BDFS VFMIG_VF_BDFS VFMIG_VF2_BDFS VFMIG_DRIVER VFMIG_SIMULATOR
+	export VFMIG_P2P VFMIG_PRECOPY
 
 	"$@" || status=$?
 	undo
@@ -168,4 +189,6 @@ main() {
 
 VFMIG_VF_BDFS=
 VFMIG_VF2_BDFS=
+VFMIG_P2P=${VFMIG_P2P:-}
+VFMIG_PRECOPY=${VFMIG_PRECOPY:-}
 main "$@"

@@ -14,6 +14,7 @@
 
 #include "env.h"
 #include "move.h"
+#include "observe.h"
 #include "tap.h"
 #include "work.h"
 
@@ -34,71 +35,6 @@ static void start_c(void)
 	mlx5_mem_init(&mem_c);
 	mlx5_open(&c, env_vf(2), &mem_c);
 	mlx5_start(&c);
-}
-
-/* What the function says of an object must not depend on where it is. */
-struct view {
-	uint8_t qpc[2][IFC_SZ(qpc)];
-	uint8_t cqc[4][IFC_SZ(cqc)];
-	uint8_t eqc[3][IFC_SZ(eqc)];
-	uint8_t nvc[IFC_SZ(nic_vport_context)];
-};
-
-static void view(struct mlx5_vf *vf, struct view *v)
-{
-	memset(v, 0, sizeof(*v));
-	for (unsigned int i = 0; i < 2; i++)
-		if (vf->sw->qp[i].live)
-			mlx5_query_qp(vf, i, v->qpc[i]);
-	for (unsigned int i = 0; i < 4; i++) {
-		IFC_BUF(query_cq_in, in) = { 0 };
-		IFC_BUF(query_cq_out, out) = { 0 };
-
-		if (!vf->sw->cq[i].live)
-			continue;
-		IFC_SET(query_cq_in, in, opcode, MLX5_CMD_OP_QUERY_CQ);
-		IFC_SET(query_cq_in, in, cqn, vf->sw->cq[i].cqn);
-		mlx5_cmd_ok(vf, "QUERY_CQ", in, sizeof(in), out, sizeof(out));
-		memcpy(v->cqc[i], IFC_PTR(query_cq_out, out, cq_context), IFC_SZ(cqc));
-	}
-	/* not EQ 0: this very command moves it */
-	for (unsigned int i = 1; i < 3; i++) {
-		IFC_BUF(query_eq_in, in) = { 0 };
-		IFC_BUF(query_eq_out, out) = { 0 };
-
-		IFC_SET(query_eq_in, in, opcode, MLX5_CMD_OP_QUERY_EQ);
-		IFC_SET(query_eq_in, in, eq_number, vf->sw->eq[i].eqn);
-		mlx5_cmd_ok(vf, "QUERY_EQ", in, sizeof(in), out, sizeof(out));
-		memcpy(v->eqc[i], IFC_PTR(query_eq_out, out, eq_context_entry), IFC_SZ(eqc));
-	}
-	{
-		IFC_BUF(query_nic_vport_context_in, in) = { 0 };
-		IFC_BUF(query_nic_vport_context_out, out) = { 0 };
-
-		IFC_SET(query_nic_vport_context_in, in, opcode,
-			MLX5_CMD_OP_QUERY_NIC_VPORT_CONTEXT);
-		mlx5_cmd_ok(vf, "QUERY_NIC_VPORT_CONTEXT", in, sizeof(in), out, sizeof(out));
-		memcpy(v->nvc, IFC_PTR(query_nic_vport_context_out, out, nic_vport_context),
-		       sizeof(v->nvc));
-	}
-}
-
-static void same(const char *what, unsigned int i, const uint8_t *x, const uint8_t *y, size_t len)
-{
-	for (size_t k = 0; k < len; k++)
-		CHECK_MSG(x[k] == y[k], "%s %u differs at byte 0x%zx: 0x%02x was 0x%02x", what, i, k,
-			  y[k], x[k]);
-}
-
-static void same_view(const struct view *x, const struct view *y)
-{
-	for (unsigned int i = 0; i < 2; i++)
-		same("QP context", i, x->qpc[i], y->qpc[i], sizeof(x->qpc[i]));
-	for (unsigned int i = 0; i < 4; i++)
-		same("CQ context", i, x->cqc[i], y->cqc[i], sizeof(x->cqc[i]));
-	for (unsigned int i = 1; i < 3; i++)
-		same("EQ context", i, x->eqc[i], y->eqc[i], sizeof(x->eqc[i]));
-	same("vport context", 0, x->nvc, y->nvc, sizeof(x->nvc));
 }
 
 /* ---- moves ---- */
@@ -174,7 +110,7 @@ static void work_before_during_and_after(void)
 
 static void same_objects_and_positions(void)
 {
-	struct view before, after;
+	struct observe_view before, after;
 	struct work w, w2;
 
 	start_a();
@@ -183,11 +119,11 @@ static void same_objects_and_positions(void)
 	work_run(&w, 70);
 	work_run(&w2, 33);
 	mlx5_arm_cq(&a, 2);
-	view(&a, &before);
+	observe_view(&a, &before);
 	move_whole(&a, &b, env_vf(1));
 	w.vf = w.peer = w2.vf = w2.peer = &b;
-	view(&b, &after);
-	same_view(&before, &after);
+	observe_view(&b, &after);
+	observe_same(&before, &after);
 	work_positions(&w);
 	work_positions(&w2);
 	work_run(&w2, 10);
@@ -518,29 +454,6 @@ static void refused_target_and_second_try(void)
 
 /* ---- seen from outside ---- */
 
-static uint8_t *snapshot(struct mlx5_mem *m)
-{
-	uint8_t *copy = malloc(m->len);
-
-	CHECK(copy);
-	memcpy(copy, m->va, m->len);
-	return copy;
-}
-
-/* Memory stays as it is for @ms. */
-static void still(struct mlx5_mem *m, const uint8_t *copy, unsigned int ms)
-{
-	uint64_t start = 0;
-
-	do {
-		if (!memcmp(copy, m->va, m->len))
-			continue;
-		for (size_t i = 0; i < m->len; i++)
-			CHECK_MSG(copy[i] == m->va[i], "memory changed at 0x%zx: 0x%02x was 0x%02x", i,
-				  m->va[i], copy[i]);
-	} while (wait_more(&start, ms));
-}
-
 static void no_dma_after_stop(void)
 {
 	IFC_BUF(alloc_pd_in, in) = { 0 };
@@ -571,14 +484,14 @@ static void no_dma_after_stop(void)
 	work_post(&wc, 3, WORK_RING);
 	mlx5_cmd_post(&a, 1, in, sizeof(in), 16);
 	mlx5_arm_cq(&a, 0);
-	copy = snapshot(&mem);
-	still(&mem, copy, 150);
+	copy = observe_memory(&mem);
+	observe_still(&mem, copy, 150);
 	CHECK_MSG(!vfio_msix_wait(&a.dev, 0, 0) && !vfio_msix_wait(&a.dev, 1, 0),
 		  "interrupt in STOP");
 	/* it must not even try to read */
 	CHECK(vfio_dma_unmap(&a.dev, MLX5_GUEST_IOVA, mem.len) == 0);
 	move_save(&a.dev, &s);
-	still(&mem, copy, 150);
+	observe_still(&mem, copy, 150);
 	CHECK_MSG(!kmsg_count(&log, "DMAR", NULL, 0), "the IOMMU has refused a DMA of the source");
 	CHECK_MSG(!vfio_msix_wait(&a.dev, 0, 0) && !vfio_msix_wait(&a.dev, 1, 0),
 		  "interrupt in STOP_COPY");
@@ -605,13 +518,13 @@ static void target_does_nothing_before_running(void)
 	work_post(&w, 5, WORK_RING);
 	vfmig_set_ok(a.dev.fd, ST_STOP);
 	move_save(&a.dev, &s);
-	copy = snapshot(&mem);
+	copy = observe_memory(&mem);
 	kmsg_mark(&log);
 	move_to(&a, &b, env_vf(1), &s);
 	w.vf = w.peer = &b;
-	still(&mem, copy, 100);
+	observe_still(&mem, copy, 100);
 	vfmig_set_ok(b.dev.fd, ST_RUNNING_P2P);
-	still(&mem, copy, 100);
+	observe_still(&mem, copy, 100);
 	CHECK_MSG(!kmsg_count(&log, "DMAR", NULL, 0), "the IOMMU has refused a DMA");
 	vfmig_set_ok(b.dev.fd, ST_RUNNING);
 	work_done(&w, 5);
@@ -634,17 +547,17 @@ static void no_new_dma_by_the_initiator_after_p2p(void)
 	vfmig_set_ok(a.dev.fd, ST_RUNNING_P2P);
 	work_post(&w, 4, WORK_RING);
 	work_post(&wc, 4, WORK_RING);
-	copy = snapshot(&mem);
-	copy_c = snapshot(&mem_c);
-	still(&mem, copy, 150);
-	still(&mem_c, copy_c, 1);
+	copy = observe_memory(&mem);
+	copy_c = observe_memory(&mem_c);
+	observe_still(&mem, copy, 150);
+	observe_still(&mem_c, copy_c, 1);
 	CHECK(vfio_dma_unmap(&a.dev, MLX5_GUEST_IOVA, mem.len) == 0);
 	work_post(&w, 1, WORK_RING);
 	work_post(&wc, 1, WORK_RING);
-	copy = snapshot(&mem);
-	copy_c = snapshot(&mem_c);
-	still(&mem, copy, 100);
-	still(&mem_c, copy_c, 1);
+	copy = observe_memory(&mem);
+	copy_c = observe_memory(&mem_c);
+	observe_still(&mem, copy, 100);
+	observe_still(&mem_c, copy_c, 1);
 	CHECK_MSG(!kmsg_count(&log, "DMAR", NULL, 0), "the IOMMU has refused a DMA");
 	CHECK(vfio_dma_map(&a.dev, mem.va, MLX5_GUEST_IOVA, mem.len) == 0);
 	vfmig_set_ok(a.dev.fd, ST_RUNNING);
@@ -666,8 +579,8 @@ static void outstanding_work_is_done_when_p2p_returns(void)
 		work_post(&w, WORK_SLOTS, WORK_RING);
 		vfmig_set_ok(a.dev.fd, ST_RUNNING_P2P);
 		/* whatever was begun is complete, whatever was not stays so */
-		copy = snapshot(&mem);
-		still(&mem, copy, 20);
+		copy = observe_memory(&mem);
+		observe_still(&mem, copy, 20);
 		free(copy);
 		vfmig_set_ok(a.dev.fd, ST_RUNNING);
 		work_done(&w, WORK_SLOTS);

@@ -332,16 +332,6 @@ static int run(char *const argv[])
 	return WIFEXITED(st) ? WEXITSTATUS(st) : -1;
 }
 
-static void devlink_reload(void)
-{
-	char dev_name[32];
-	int rc;
-
-	snprintf(dev_name, sizeof(dev_name), "pci/%s", env_pf(0));
-	rc = run((char *[]){ "devlink", "dev", "reload", dev_name, NULL });
-	CHECK_MSG(!rc, "devlink dev reload %s: status %d", dev_name, rc);
-}
-
 /*
  * The PF leaves and comes back while the VF stays held. Nobody promises what state the VF is in then,
  * but no call may hang or crash, the session is over, and a reset makes the VF as good as new.
@@ -370,7 +360,7 @@ static void detach_at(enum point p)
 	open_a();
 	start_a();
 	fd = go(p);
-	devlink_reload();
+	env_reload_end(env_reload_begin(0));
 	session_is_over(p, fd);
 	good_as_new();
 }

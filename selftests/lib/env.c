@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -57,6 +58,30 @@ int env_bind(const char *bdf, const char *driver)
 		sysfs_write(bdf, "/sys/bus/pci/drivers/%s/unbind", now);
 	sysfs_write(driver ? driver : "\n", "/sys/bus/pci/devices/%s/driver_override", bdf);
 	return driver ? sysfs_write(bdf, "/sys/bus/pci/drivers/%s/bind", driver) : 0;
+}
+
+pid_t env_reload_begin(unsigned int i)
+{
+	char name[32];
+	pid_t pid;
+
+	snprintf(name, sizeof(name), "pci/%s", env_pf(i));
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		dup2(2, 1);
+		execlp("devlink", "devlink", "dev", "reload", name, NULL);
+		_exit(127);
+	}
+	return pid;
+}
+
+void env_reload_end(pid_t pid)
+{
+	int st;
+
+	CHECK_EQ(waitpid(pid, &st, 0), pid);
+	CHECK_MSG(WIFEXITED(st) && !WEXITSTATUS(st), "devlink dev reload: status 0x%x", st);
 }
 
 void env_need_simulator(const char *why)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * BDF of VF @i of the first PF (VFMIG_VF_BDFS, a list), of VF @i of the second one (VFMIG_VF2_BDFS),
@@ -18,6 +19,9 @@ const char *env_vf2(unsigned int i);
 const char *env_pf(unsigned int i);
 /* Take @bdf from its driver and give it to @driver, NULL = nobody. Returns 0 or -errno. */
 int env_bind(const char *bdf, const char *driver);
+/* "devlink dev reload" of PF @i, and its end, which must be a good one. */
+pid_t env_reload_begin(unsigned int i);
+void env_reload_end(pid_t pid);
 /* Skips the test unless the card is the simulated one. */
 void env_need_simulator(const char *why);
 

@@ -13,12 +13,20 @@ void need_migration(struct vfio_dev *d)
 
 	CHECK_MSG(!rc, "%s is not migratable: %s", d->bdf, strerror(-rc));
 	CHECK(flags & VFIO_MIGRATION_STOP_COPY);
-	CHECK(flags & VFIO_MIGRATION_P2P);
+}
+
+static bool has_p2p(struct vfio_dev *d)
+{
+	uint64_t flags;
+
+	CHECK_EQ(vfmig_flags(d->fd, &flags), 0);
+	return flags & VFIO_MIGRATION_P2P;
 }
 
 void move_stop(struct vfio_dev *src)
 {
-	vfmig_set_ok(src->fd, ST_RUNNING_P2P);
+	if (has_p2p(src))
+		vfmig_set_ok(src->fd, ST_RUNNING_P2P);
 	vfmig_set_ok(src->fd, ST_STOP);
 }
 
@@ -56,7 +64,8 @@ void move_to(struct mlx5_vf *src, struct mlx5_vf *dst, const char *bdf,
 
 void move_resume(struct mlx5_vf *dst)
 {
-	vfmig_set_ok(dst->dev.fd, ST_RUNNING_P2P);
+	if (has_p2p(&dst->dev))
+		vfmig_set_ok(dst->dev.fd, ST_RUNNING_P2P);
 	vfmig_set_ok(dst->dev.fd, ST_RUNNING);
 }
 
