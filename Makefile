@@ -16,8 +16,8 @@ TIME ?= 60
 F ?=
 TB := scripts/toolbox run --
 
-.PHONY: help toolbox qemu kernel stock-kernel driver selftests check-core check check-all fuzz coverage lint vm \
-	demo install clean distclean
+.PHONY: help toolbox qemu kernel stock-kernel driver selftests check-core check check-all contract fuzz coverage \
+	lint vm demo install clean distclean
 
 help:
 	@echo 'mlx5-vfmig: live migration of mlx5 VFs, and a simulated card to prove it on'
@@ -29,6 +29,7 @@ help:
 	@echo '  make check-all   all tests: every kernel, every size            50 min   30 min'
 	@echo '  make fuzz [TIME=S] [F=NAME]  every fuzzer, or one, for S seconds (60), with ASan and UBSan'
 	@echo '  make coverage  lines that native tests and fuzzers execute       3 min      3 min'
+	@echo '  make contract    all 108 statements of the migration contract  50 min   25 min'
 	@echo '  make vm        a shell in the test VM (exit: leave the shell)   25 min     15 s'
 	@echo '  make driver    mlx5_vfmig.ko for both kernels, in build/driver  20 min     10 s'
 	@echo '  make selftests the programs that run inside the VM               3 min      5 s'
@@ -39,7 +40,7 @@ help:
 	@echo '  make install   the simulator QEMU and docs under PREFIX ($(PREFIX))'
 	@echo '  make clean     remove build/       make distclean   and the cache folder'
 	@echo
-	@echo 'Scripts behind them, each with --help: scripts/{toolbox,kernel,qemu,vm,check,fuzz,coverage,lint}'
+	@echo 'Scripts behind them, each with --help: scripts/{toolbox,kernel,qemu,vm,check,contract,fuzz,coverage,lint}'
 	@echo 'Needs: x86-64, Debian 12 or 13, 9 GB of disk; root, or user namespaces. No card, no KVM.'
 
 toolbox:
@@ -80,6 +81,9 @@ fuzz:
 coverage:
 	@scripts/toolbox build
 	@scripts/coverage
+
+contract:
+	@scripts/contract
 
 lint:
 	@scripts/lint
