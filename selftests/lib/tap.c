@@ -17,6 +17,7 @@ bool tap_verbose;
 static const char *driver = "mlx5_vfmig";
 static bool list_only;
 static int reason_fd = -1;
+static const struct tap_test *now_running;
 
 unsigned int tap_bound(unsigned int ms)
 {
@@ -51,6 +52,11 @@ bool wait_more(uint64_t *start, unsigned int ms)
 bool tap_peer(void)
 {
 	return !strcmp(driver, "mlx5_vfio_pci");
+}
+
+const struct tap_test *tap_now(void)
+{
+	return now_running;
 }
 
 const char *tap_driver(void)
@@ -161,6 +167,7 @@ static int run(const struct tap_test *t, char *reason, size_t len)
 		close(p[0]);
 		reason_fd = p[1];
 		alarm(limit);
+		now_running = t;
 		t->fn();
 		_exit(0);
 	}

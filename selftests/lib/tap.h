@@ -32,6 +32,8 @@ int tap_main(int argc, char **argv, const struct tap_test *tests, size_t n);
 int tap_args(int argc, char **argv);
 /* The driver under test is the kernel's own. */
 bool tap_peer(void);
+/* The test that is running: for a function that stands for several. */
+const struct tap_test *tap_now(void);
 const char *tap_driver(void);
 extern bool tap_verbose;
 
