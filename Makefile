@@ -17,7 +17,7 @@ F ?=
 TB := scripts/toolbox run --
 
 .PHONY: help toolbox qemu kernel stock-kernel driver selftests check-core check check-all contract fuzz coverage \
-	lint vm demo install clean distclean
+	sweep lint vm demo install clean distclean
 
 help:
 	@echo 'mlx5-vfmig: live migration of mlx5 VFs, and a simulated card to prove it on'
@@ -30,6 +30,7 @@ help:
 	@echo '  make fuzz [TIME=S] [F=NAME]  every fuzzer, or one, for S seconds (60), with ASan and UBSan'
 	@echo '  make coverage  lines that native tests and fuzzers execute       3 min      3 min'
 	@echo '  make contract    all 108 statements of the migration contract  50 min   25 min'
+	@echo '  make sweep     each step of a migration broken in turn; prints how many cases'
 	@echo '  make vm        a shell in the test VM (exit: leave the shell)   25 min     15 s'
 	@echo '  make driver    mlx5_vfmig.ko for both kernels, in build/driver  20 min     10 s'
 	@echo '  make selftests the programs that run inside the VM               3 min      5 s'
@@ -84,6 +85,9 @@ coverage:
 
 contract:
 	@scripts/contract
+
+sweep:
+	@scripts/sweep
 
 lint:
 	@scripts/lint
