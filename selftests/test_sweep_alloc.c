@@ -5,13 +5,10 @@
  * on where it is with the right bytes, and the next migration is whole.
  *
  * /proc/thread-self/fail-nth has the n-th allocation of the calling thread fail; n goes up until a
- * step has fewer. What the kernel allocates for the step in threads of its own is not seen by this;
- * WORKERS has these fail, at no particular place.
+ * step has fewer. What the kernel allocates for the step in threads of its own is not seen by this.
  *
- * VFMIG_SWEEP_EVERY=N     take every N-th allocation only
- * VFMIG_SWEEP_WORKERS=1   the card is one for which threads of workqueues allocate
+ * VFMIG_SWEEP_EVERY=N   take every N-th allocation only
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -206,109 +203,7 @@ static void step_point(void)
 	tap_diag("%s: %u cases", trip_step_name(step), sum->cases - before);
 }
 
-/* ---- allocations of workqueues --------------------------------------------------------------- */
-
-#define ROUNDS 48
-
-/* Make threads of workqueues subject to failures, or not. Returns how many there are. */
-static unsigned int mark_workers(bool on)
-{
-	DIR *proc = opendir("/proc");
-	unsigned int n = 0;
-	struct dirent *e;
-
-	CHECK(proc);
-	while ((e = readdir(proc))) {
-		char comm[64] = "";
-
-		if (*e->d_name < '1' || *e->d_name > '9' ||
-		    sysfs_read(comm, sizeof(comm), "/proc/%s/comm", e->d_name) < 0 ||
-		    strncmp(comm, "kworker/", 8))
-			continue;
-		n += !sysfs_write(on ? "1" : "0", "/proc/%s/make-it-fail", e->d_name);
-	}
-	closedir(proc);
-	return n;
-}
-
-static void set_attr(const char *file, const char *val)
-{
-	CHECK_EQ(sysfs_write(val, FI "failslab/%s", file), 0);
-	CHECK_EQ(sysfs_write(val, FI "fail_page_alloc/%s", file), 0);
-}
-
-static bool has_fired(const char *attr)
-{
-	char text[32] = "";
-
-	CHECK(sysfs_read(text, sizeof(text), FI "%s/times", attr) >= 0);
-	return !strtol(text, NULL, 10);
-}
-
-/* The next allocation of a worker fails in the first round, the one after it in the second, ... */
-static int take_with_workers(struct trip *trip, enum trip_step step, void *arg)
-{
-	struct fault *f = arg;
-
-	if (step == 0) {
-		CHECK(mark_workers(true));
-		set_attr("times", "1");
-		set_attr("probability", "100");
-	}
-	if (step == TRIP_END)
-		f->hit = has_fired("failslab") || has_fired("fail_page_alloc");
-	return trip_take(trip, step);
-}
-
-static void workers_case(unsigned int round)
-{
-	struct fault f = { 0 };
-	enum trip_step at;
-	char interval[16];
-	int rc;
-
-	snprintf(interval, sizeof(interval), "%u", 1 + round % 8);
-	set_attr("interval", interval);
-	rc = trip_go(&t, take_with_workers, &f, &at);
-	if (rc)
-		f.hit = has_fired("failslab") || has_fired("fail_page_alloc");
-	set_attr("probability", "0");
-	mark_workers(false);
-	klog.site[0] = '\0';
-	KLOG_CHECK(&klog, !klog_look(&klog), "round %u, %s: the kernel says: %s", round,
-		   klog.site, klog.line);
-	KLOG_CHECK(&klog, !rc || f.hit, "%s without a fault: %s", trip_step_name(at), strerror(-rc));
-	if (f.hit) {
-		sum->cases++;
-		count_site(klog.site);
-		if (rc)
-			sum->refused++;
-		else
-			sum->endured++;
-	}
-	if (rc)
-		CHECK_EQ(trip_recover(&t, at), 0);
-	trip_settle(&t);
-}
-
-static void workers_point(void)
-{
-	unsigned int before = sum->cases;
-
-	if (!getenv("VFMIG_SWEEP_WORKERS"))
-		tap_skip("needs a card for which workers allocate");
-	need_injection();
-	klog_open(&klog, known);
-	trip_begin(&t);
-	set_attr("task-filter", "Y");
-	for (unsigned int i = 0; i < ROUNDS; i++)
-		workers_case(i);
-	trip_go_ok(&t);
-	tap_diag("workers: %u failures in %u migrations", sum->cases - before, ROUNDS);
-	CHECK(sum->cases > before);
-}
-
-static struct tap_test tests[TRIP_STEPS + 1];
+static struct tap_test tests[TRIP_STEPS];
 
 int main(int argc, char **argv)
 {
@@ -324,12 +219,9 @@ int main(int argc, char **argv)
 		tests[i] = (struct tap_test){
 			.name = trip_step_name(i), .fn = step_point, .timeout_s = 1200,
 		};
-	tests[TRIP_STEPS] = (struct tap_test){
-		.name = "WORKERS", .fn = workers_point, .timeout_s = 300,
-	};
 	/* stacks are for the log, not for the console */
 	sysfs_write("1", "/proc/sys/kernel/printk");
-	rc = tap_main(argc, argv, tests, TRIP_STEPS + 1);
+	rc = tap_main(argc, argv, tests, TRIP_STEPS);
 	sysfs_write("5", "/proc/sys/kernel/printk");
 	for (unsigned int i = 0; i < sum->sites; i++)
 		tap_diag("site: %s: %u", sum->site[i].name, sum->site[i].hits);
