@@ -335,10 +335,13 @@ static void b6_105_report_page_size_is_free(void)
 	dirty_counts();
 }
 
-/* A limit of the core, the same for all drivers: the report is lost and nobody is told. */
+/*
+ * A report that did not get through says so, or the pages are in the next one. The core drops bits that it
+ * cannot write and gives 0, whatever driver is under it; docs/patches has the correction.
+ */
 static void b6_106a_bitmap_that_cannot_be_written(void)
 {
-	uint64_t bits = MLX5_GUEST_SIZE / K4, *bm;
+	uint64_t bits = MLX5_GUEST_SIZE / K4, *bm, got;
 	void *ro;
 	int rc;
 
@@ -346,14 +349,18 @@ static void b6_106a_bitmap_that_cannot_be_written(void)
 	free(log_report(MLX5_GUEST_IOVA, MLX5_GUEST_SIZE, K4));
 	dirty_write_dst(0, 4 * K4);
 	ro = mmap(NULL, K4, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(ro != MAP_FAILED);
 	rc = log_report_to(MLX5_GUEST_IOVA, MLX5_GUEST_SIZE, K4, ro);
+	CHECK_MSG(!rc || rc == -EFAULT || rc == -EIO, "REPORT to a read-only bitmap: %s",
+		  strerror(-rc));
+	if (rc)
+		return;
 	bm = log_report(MLX5_GUEST_IOVA, MLX5_GUEST_SIZE, K4);
-	if (!rc && !bits_set(bm, bits))
-		tap_diag("106a: REPORT to a read-only bitmap gave 0, and the pages are lost");
-	else
-		CHECK_MSG(rc || bits_set(bm, bits), "neither an error nor the pages");
+	got = bits_set(bm, bits);
 	free(bm);
 	CHECK_EQ(log_stop(), 0);
+	if (got < 4)
+		tap_known("the VFIO core: E2.13, %llu of 4 pages are lost", 4 - (unsigned long long)got);
 }
 
 static void b6_107_page_size_0_is_einval(void)

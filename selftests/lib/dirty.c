@@ -9,6 +9,7 @@
 #include "env.h"
 #include "move.h"
 #include "tap.h"
+#include "truth.h"
 
 struct dirty dirty;
 static uint64_t seed = 0x9e3779b97f4a7c15ULL;
@@ -31,6 +32,8 @@ int log_start(uint64_t *page_size, const log_range *r, uint32_t n)
 	int rc = vfmig_feature(dirty.dev, LOG_START, &c, sizeof(c));
 
 	*page_size = c.page_size;
+	if (!rc)
+		truth_start(r, n);
 	return rc;
 }
 
@@ -64,6 +67,12 @@ uint64_t *log_report(uint64_t iova, uint64_t len, uint64_t page_size)
 	rc = log_report_to(iova, len, page_size, bm);
 	CHECK_MSG(!rc, "REPORT of 0x%llx at 0x%llx: %s", (unsigned long long)len,
 		  (unsigned long long)iova, strerror(-rc));
+	for (uint64_t i = 0; i < bits; i++) {
+		if (!bm[i / 64])
+			i |= 63; /* nothing in this word */
+		else if (bit(bm, i))
+			truth_told(iova + i * page_size, page_size);
+	}
 	return bm;
 }
 
@@ -186,12 +195,19 @@ void dirty_judge(void)
 	missed = changed(&a, &at);
 	CHECK_MSG(!missed, "%u pages were changed and never reported; the first: %s, 0x%llx", missed,
 		  a->name, (unsigned long long)(a->iova + at));
+	dirty.truth_known = truth_judge(&dirty.truth);
 }
 
 void dirty_counts(void)
 {
-	tap_diag("%llu pages reported, %llu of them unchanged", (unsigned long long)dirty.told,
-		 (unsigned long long)dirty.idle);
+	const struct truth_counts *t = &dirty.truth;
+
+	tap_diag("pages of areas reported: %llu, of them unchanged: %llu",
+		 (unsigned long long)dirty.told, (unsigned long long)dirty.idle);
+	if (dirty.truth_known)
+		tap_diag("pages written: %llu, reported: %llu, of them not written: %llu, outside of ranges: %llu",
+			 (unsigned long long)t->written, (unsigned long long)t->told,
+			 (unsigned long long)t->idle, (unsigned long long)t->outside);
 }
 
 void dirty_finish(void)

@@ -5,7 +5,7 @@
  * The judge is the content of memory. It keeps a copy of all areas that only the device writes to, as
  * the target of a migration would, and brings it up to date by nothing but reports; what differs in
  * the end was changed and never reported. Areas are payload, completion queues and event queues, and
- * what a test adds.
+ * what a test adds. The second judge, of all memory that is logged, is truth.h.
  *
  * There is one VF under test in a process, and each test is a process.
  */
@@ -13,6 +13,7 @@
 #define SELFTESTS_DIRTY_H
 
 #include "mlx5.h"
+#include "truth.h"
 #include "vfmig.h"
 
 #define LOG_START (VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_DMA_LOGGING_START)
@@ -44,6 +45,8 @@ struct dirty {
 	struct dirty_area area[DIRTY_MAX_AREAS];
 	unsigned int areas;
 	uint64_t told, idle; /* pages of 4 KiB of areas reported, and those that had not changed */
+	struct truth_counts truth; /* of the last judgement */
+	bool truth_known;
 };
 extern struct dirty dirty;
 
@@ -77,7 +80,7 @@ unsigned int dirty_changed(void);
 /* Ask for a window and believe the answer. */
 void dirty_sync(uint64_t iova, uint64_t len, uint64_t page_size);
 void dirty_sync_guest(uint64_t page_size);
-/* Ends the test if something was changed and not reported. */
+/* Ends the test if something was changed, or written to, and not reported. */
 void dirty_judge(void);
 /* Say how much was reported for nothing. */
 void dirty_counts(void);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define EXIT_SKIP 4
+#define EXIT_KNOWN 5
 
 bool tap_verbose;
 static const char *driver = "mlx5_vfmig";
@@ -101,6 +102,17 @@ void tap_skip(const char *fmt, ...)
 	_exit(EXIT_SKIP);
 }
 
+void tap_known(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (reason_fd >= 0)
+		vdprintf(reason_fd, fmt, ap);
+	va_end(ap);
+	_exit(EXIT_KNOWN);
+}
+
 void tap_bail(const char *fmt, ...)
 {
 	va_list ap;
@@ -149,7 +161,7 @@ static bool wanted(int argc, char **argv, const char *name)
 	return false;
 }
 
-/* Returns the wait status; the reason of a skip lands in @reason. */
+/* Returns the wait status; the reason of a skip or of a known defect lands in @reason. */
 static int run(const struct tap_test *t, char *reason, size_t len)
 {
 	unsigned int limit = tap_bound((t->timeout_s ? t->timeout_s : 60) * 1000) / 1000;
@@ -221,6 +233,8 @@ int tap_main(int argc, char **argv, const struct tap_test *tests, size_t n)
 			       (unsigned long long)(now_ms() - start));
 		if (WIFEXITED(st) && WEXITSTATUS(st) == EXIT_SKIP) {
 			printf("ok %zu - %s # SKIP %s\n", k, t->name, reason);
+		} else if (WIFEXITED(st) && WEXITSTATUS(st) == EXIT_KNOWN) {
+			printf("not ok %zu - %s # TODO known defect of %s\n", k, t->name, reason);
 		} else if (WIFEXITED(st) && WEXITSTATUS(st) == 0) {
 			printf("ok %zu - %s%s%s\n", k, t->name,
 			       todo ? " # TODO known defect of the peer did not show: " : "",
