@@ -161,6 +161,21 @@ ODD(odd_windows_64k, K64, 13 * K4)
 ODD(odd_windows_2m, M2, 37 * K4)
 ODD(unaligned_windows, K4, 9 * K4 + 512)
 
+/* A page of the device that sticks out of the window is told of within the window only. */
+static void no_bit_behind_the_bitmap(void)
+{
+	uint64_t bm[64] = { 0 };
+
+	dirty_start_logged(M2);
+	for (uint64_t off = 0; off < DIRTY_DST_SIZE; off += DIRTY_SRC_SIZE)
+		dirty_write_dst(off, DIRTY_SRC_SIZE);
+	CHECK_EQ(log_report_to(mlx5_iova(dirty.dst), 64 * K4, K4, bm), 0);
+	for (unsigned int i = 1; i < 64; i++)
+		CHECK_MSG(!bm[i], "a bitmap of 8 bytes: those at %u are 0x%llx", 8 * i,
+			  (unsigned long long)bm[i]);
+	CHECK(bm[0] == ~0ULL);
+}
+
 /* Every size that a device may have, reported by every size. */
 static void every_page_size(void)
 {
@@ -361,6 +376,8 @@ int main(int argc, char **argv)
 		TAP_PEER(odd_windows_64k, "a page that begins before the window is dropped"),
 		TAP_PEER(odd_windows_2m, "a page that begins before the window is dropped"),
 		TAP_PEER(unaligned_windows, "a page that begins before the window is dropped"),
+		TAP_PEER(no_bit_behind_the_bitmap,
+			 "the core sets bits behind the bitmap for a page that sticks out"),
 		{ "every_page_size", every_page_size, NULL, 120 },
 		{ "b6_92_more_ranges_than_the_device_has", b6_92_more_ranges_than_the_device_has, NULL, 120 },
 		TAP_TEST(write_over_two_ranges),
