@@ -282,8 +282,13 @@ static int cmd_move(struct vfmig_dev *vdev, u16 op, u16 op_mod,
 	*unsure = cmd_may_be_done(err);
 	if (err == -ENOTCONN)
 		return err;
-	if (err == -EREMOTEIO && fine && cmd_status(out) == fine)
-		return 0;
+	if (err == -EREMOTEIO &&
+	    cmd_status(out) == MLX5_CMD_STAT_BAD_RES_STATE_ERR) {
+		if (how == VFMIG_MOVE_MAYBE_DONE)
+			return 0;
+		/* The firmware does not think of the VF as we do. */
+		*unsure = true;
+	}
 	return mlx5_cmd_check(vdev->mdev, err, in, out);
 }
 
@@ -297,7 +302,7 @@ static_assert(__mlx5_bit_off(suspend_vhca_in, vhca_id) ==
  * @vdev: the VF
  * @side: the initiator first, then the responder
  * @how: whether "it is suspended already" counts as a success
- * @unsure: set on failure: whether it may have been done all the same
+ * @unsure: set on failure: whether it may be suspended all the same
  *
  * Context: Process; state_lock held.  Waits for the firmware.
  * Return: 0, -ENOTCONN while the PF is detached, or the firmware's errno.
@@ -317,7 +322,7 @@ int vfmig_cmd_suspend_vhca(struct vfmig_dev *vdev, enum vfmig_side side,
  * @vdev: the VF
  * @side: the responder first, then the initiator
  * @how: whether "it is not suspended" counts as a success
- * @unsure: set on failure: whether it may have been done all the same
+ * @unsure: set on failure: whether it may be running all the same
  *
  * Context: Process; state_lock held.  Waits for the firmware.
  * Return: 0, -ENOTCONN while the PF is detached, or the firmware's errno.
@@ -564,11 +569,11 @@ int vfmig_cmd_create_mkey(struct vfmig_dev *vdev, u32 pdn,
 	struct sg_dma_page_iter iter;
 	size_t inlen;
 	__be64 *mtt;
-	void *in __free(kvfree) = vfmig_cmd_mkey_alloc(pdn, npages, true,
-						       &inlen, &mtt);
 	u32 i = 0;
 	int err;
 
+	void *in __free(kvfree) = vfmig_cmd_mkey_alloc(pdn, npages, true,
+						       &inlen, &mtt);
 	if (!in)
 		return -ENOMEM;
 	for_each_sgtable_dma_page(sgt, &iter, 0)

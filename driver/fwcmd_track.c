@@ -361,11 +361,11 @@ int vfmig_cmd_create_area_mkey(struct vfmig_dev *vdev, u32 pdn,
 	u32 out[MLX5_ST_SZ_DW(create_mkey_out)] = {};
 	size_t inlen;
 	__be64 *mtt;
-	void *in __free(kvfree) = vfmig_cmd_mkey_alloc(pdn, npages, false,
-						       &inlen, &mtt);
 	u32 i;
 	int err;
 
+	void *in __free(kvfree) = vfmig_cmd_mkey_alloc(pdn, npages, false,
+						       &inlen, &mtt);
 	if (!in)
 		return -ENOMEM;
 	for (i = 0; i < npages; i++)
