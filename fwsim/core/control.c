@@ -37,6 +37,11 @@ bool fwsim_ctl_error(struct fwsim_ctl *c, const char *fmt, ...)
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
+int fwsim_ctl_base(const char *word)
+{
+	return word[0] == '0' && (word[1] == 'x' || word[1] == 'X') ? 16 : 10;
+}
+
 bool fwsim_ctl_u64(struct fwsim_ctl *c, const char *word, const char *what, uint64_t min, uint64_t max,
 		   uint64_t *val)
 {
@@ -45,7 +50,7 @@ bool fwsim_ctl_u64(struct fwsim_ctl *c, const char *word, const char *what, uint
 	if (!word)
 		return fwsim_ctl_error(c, "%s: %s is missing", c->word[0], what);
 	errno = 0;
-	*val = strtoull(word, &end, 0);
+	*val = strtoull(word, &end, fwsim_ctl_base(word));
 	if (errno || end == word || *end || *word == '-' || *word == '+' || *val < min || *val > max)
 		return fwsim_ctl_error(c, "%s: %s '%s' is not a number from %llu to %llu", c->word[0],
 				       what, word, (unsigned long long)min,
@@ -66,10 +71,13 @@ bool fwsim_ctl_fn(struct fwsim_ctl *c, const char *word, struct fwsim_vhca **v)
 	else if (word[0] == 'v' && word[1] == 'f' && word[2] >= '0' && word[2] <= '9' &&
 		 sscanf(word + 2, "%3u%c", &i, &end) == 1)
 		*v = fwsim_vhca_by_fn(c->fw, i + 1);
-	if (!*v)
-		return fwsim_ctl_error(c, "%s: there is no function '%s'; pf, or vf0 to vf%u",
-				       c->word[0], word, c->fw->nfn - 2);
-	return true;
+	if (*v)
+		return true;
+	if (c->fw->nfn == 1)
+		return fwsim_ctl_error(c, "%s: there is no function '%s'; this card has pf only",
+				       c->word[0], word);
+	return fwsim_ctl_error(c, "%s: there is no function '%s'; pf, or vf0 to vf%u", c->word[0],
+			       word, c->fw->nfn - 2);
 }
 
 const char *fwsim_ctl_value(const char *word, const char *name)

@@ -23,9 +23,6 @@ struct fwsim_ctl {
 
 typedef bool fwsim_verb(struct fwsim_ctl *c);
 
-/* Verbs of other files. */
-fwsim_verb fwsim_verb_fault;
-
 /* One line of the answer; without a line end. */
 void fwsim_ctl_print(struct fwsim_ctl *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The last line of an answer that is a refusal. Always false. */
@@ -38,12 +35,14 @@ bool fwsim_ctl_error(struct fwsim_ctl *c, const char *fmt, ...) __attribute__((f
 bool fwsim_ctl_fn(struct fwsim_ctl *c, const char *word, struct fwsim_vhca **v);
 bool fwsim_ctl_u64(struct fwsim_ctl *c, const char *word, const char *what, uint64_t min, uint64_t max,
 		   uint64_t *val);
+/* Base of a number, for strtoul(): a 0 in front does not make it octal. */
+int fwsim_ctl_base(const char *word);
 /* The value of "name=value"; NULL if @word is not that. */
 const char *fwsim_ctl_value(const char *word, const char *name);
 /* Name of a function as fwsim_ctl_fn() takes it. */
 const char *fwsim_ctl_fn_name(const struct fwsim_vhca *v, char buf[8]);
 
 /* Verbs of other files. */
-fwsim_verb fwsim_verb_oracle, fwsim_verb_record;
+fwsim_verb fwsim_verb_fault, fwsim_verb_oracle, fwsim_verb_record;
 
 #endif

@@ -214,7 +214,7 @@ static void rule_text(struct fwsim *fw, const struct rule *r, char *buf, size_t 
 static bool parse_number(const char *word, uint32_t max, uint32_t *val)
 {
 	char *end;
-	unsigned long n = strtoul(word, &end, 0);
+	unsigned long n = strtoul(word, &end, fwsim_ctl_base(word));
 
 	if (*word < '0' || *word > '9' || *end || n > max)
 		return false;

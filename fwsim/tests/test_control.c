@@ -97,12 +97,48 @@ static void health_shows_until_reset(void **state)
 	h_free(h);
 }
 
+static void numbers_are_decimal_or_hexadecimal(void **state)
+{
+	struct harness *h = h_new(NULL);
+	struct answer a;
+
+	(void)state;
+	assert_true(say(h, &a, "health pf 010"));
+	assert_int_equal(h_rd32(h, 0, IFC_ISEG_HEALTH + 0x3c), 0xa0000);
+	assert_true(say(h, &a, "health pf 0x0B"));
+	assert_int_equal(h_rd32(h, 0, IFC_ISEG_HEALTH + 0x3c), 0xb0000);
+	assert_false(say(h, &a, "health pf 0x"));
+	assert_false(say(h, &a, "health pf 0x-1"));
+	assert_false(say(h, &a, "health pf b"));
+	assert_true(say(h, &a, "fault add eqe:010 lost"));
+	assert_true(say(h, &a, "fault list"));
+	assert_non_null(strstr(a.all, "  rule 1 eqe:CMD "));
+	h_free(h);
+}
+
+static void card_without_vfs(void **state)
+{
+	struct fwsim_config cfg = h_default_config();
+	struct harness *h;
+	struct answer a;
+
+	(void)state;
+	cfg.max_vfs = 0;
+	h = h_new(&cfg);
+	assert_true(say(h, &a, "health pf 1"));
+	assert_false(say(h, &a, "health vf0 1"));
+	assert_string_equal(a.all, "error: health: there is no function 'vf0'; this card has pf only\n");
+	h_free(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines),
 		cmocka_unit_test(health_refused),
 		cmocka_unit_test(health_shows_until_reset),
+		cmocka_unit_test(numbers_are_decimal_or_hexadecimal),
+		cmocka_unit_test(card_without_vfs),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
