@@ -386,7 +386,8 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 			cmd->act = v->cmd_act[slot];
 		else
 			fwsim_fault_cmd(cmd);
-		if (fwsim_does(&cmd->act, FWSIM_DO_DELAY)) {
+		if (fwsim_does(&cmd->act, FWSIM_DO_DELAY) &&
+		    !fwsim_does(&cmd->act, FWSIM_DO_LOST)) {
 			delay(cmd);
 			return;
 		}

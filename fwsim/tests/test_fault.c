@@ -461,6 +461,17 @@ static void lost_hangs_until_the_slot_is_used_again(void **state)
 	h_free(r.h);
 }
 
+static void lost_comes_before_the_delay_of_another_rule(void **state)
+{
+	struct rig r = rig_new(NULL);
+
+	(void)state;
+	say(&r, "fault add cmd:ALLOC_PD delay=1000000000000");
+	hang(&r, "fault add cmd:ALLOC_PD lost", 0);
+	assert_true(works(&r, 3));
+	h_free(r.h);
+}
+
 static void silent_is_executed_and_hangs(void **state)
 {
 	struct rig r = rig_new(NULL);
@@ -1011,6 +1022,7 @@ int main(void)
 		cmocka_unit_test(late_is_executed_at_once),
 		cmocka_unit_test(twice_is_told_twice),
 		cmocka_unit_test(lost_hangs_until_the_slot_is_used_again),
+		cmocka_unit_test(lost_comes_before_the_delay_of_another_rule),
 		cmocka_unit_test(silent_is_executed_and_hangs),
 		cmocka_unit_test(reset_drops_commands),
 		cmocka_unit_test(free_with_everything_under_way),
