@@ -266,6 +266,9 @@ static bool action_fits(const struct action *a, const struct rule *r)
 	return !a->op || r->what == a->op || (a->op2 && r->what == a->op2);
 }
 
+/* Filters that a rule has been given, to refuse a second one. */
+enum { F_FN = 1, F_STATE = 2, F_NTH = 4, F_COUNT = 8 };
+
 /* Find out whether the rule has that action; false: an error has been said. *@known: it is an action. */
 static bool parse_action(struct fwsim_ctl *c, const char *word, struct rule *r, bool *known)
 {
@@ -299,14 +302,22 @@ static bool parse_action(struct fwsim_ctl *c, const char *word, struct rule *r, 
 			     &r->act.val[i]);
 }
 
-static bool parse_filter(struct fwsim_ctl *c, const char *word, struct rule *r)
+static bool filter_once(struct fwsim_ctl *c, unsigned int *given, unsigned int bit, const char *name)
+{
+	if (*given & bit)
+		return fwsim_ctl_error(c, "fault: %s twice", name);
+	*given |= bit;
+	return true;
+}
+
+static bool parse_filter(struct fwsim_ctl *c, const char *word, struct rule *r, unsigned int *given)
 {
 	const struct name *name;
 	struct fwsim_vhca *v;
 	const char *val;
 
 	if ((val = fwsim_ctl_value(word, "fn"))) {
-		if (!fwsim_ctl_fn(c, val, &v))
+		if (!filter_once(c, given, F_FN, "fn") || !fwsim_ctl_fn(c, val, &v))
 			return false;
 		r->fn = v->fn;
 		return true;
@@ -317,17 +328,21 @@ static bool parse_filter(struct fwsim_ctl *c, const char *word, struct rule *r)
 			return fwsim_ctl_error(c, "fault: state '%s' is not running, p2p or stopped",
 					       val);
 		r->state = name->val;
-		return true;
+		return filter_once(c, given, F_STATE, "state");
 	}
 	if ((val = fwsim_ctl_value(word, "nth")))
-		return fwsim_ctl_u64(c, val, "nth", 1, UINT64_MAX, &r->nth);
+		return filter_once(c, given, F_NTH, "nth") &&
+		       fwsim_ctl_u64(c, val, "nth", 1, UINT64_MAX, &r->nth);
 	if ((val = fwsim_ctl_value(word, "count")))
-		return fwsim_ctl_u64(c, val, "count", 0, UINT64_MAX, &r->count);
+		return filter_once(c, given, F_COUNT, "count") &&
+		       fwsim_ctl_u64(c, val, "count", 0, UINT64_MAX, &r->count);
 	return fwsim_ctl_error(c, "fault: what is '%s'?", word);
 }
 
 static bool parse_rule(struct fwsim_ctl *c, struct rule *r)
 {
+	unsigned int given = 0;
+
 	if (!c->word[2])
 		return fwsim_ctl_error(c, "fault: at which site?");
 	if (!parse_site(c, c->word[2], r))
@@ -336,7 +351,7 @@ static bool parse_rule(struct fwsim_ctl *c, struct rule *r)
 		bool known;
 
 		if (!parse_action(c, c->word[i], r, &known) ||
-		    (!known && !parse_filter(c, c->word[i], r)))
+		    (!known && !parse_filter(c, c->word[i], r, &given)))
 			return false;
 	}
 	if (!r->act.set)

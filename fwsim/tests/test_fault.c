@@ -189,6 +189,8 @@ static void malformed_rules_are_refused(void **state)
 		"fault add cmd:* status=FOO", "fault add cmd:* syndrome=1", "fault add cmd:* delivery=0",
 		"fault add cmd:* delivery=128", "fault add cmd:* delay=0",
 		"fault add cmd:* delay=1000000000000001", "fault add cmd:* lost now",
+		"fault add cqe lost fn=vf0 fn=vf1", "fault add cqe lost state=p2p state=p2p",
+		"fault add cqe lost nth=1 nth=2", "fault add cqe lost count=0 count=0",
 		"fault add cmd:* lost lost", "fault add cmd:* status=1 status=1",
 		"fault add cmd:* lost silent", "fault add cmd:* lost twice", "fault add cmd:* lost status=1",
 		"fault add cmd:* silent twice", "fault add cmd:* silent late=1",
