@@ -220,6 +220,7 @@ static void exchange(struct fwsim_vhca *v, struct fwsim_vhca *s)
 	v->issi = s->issi;
 	v->nic_interface = s->nic_interface;
 	v->health_synd = s->health_synd;
+	v->health_rfr = false; /* not of the image, and that of before has lost its syndrome */
 	v->cmdq_addr = s->cmdq_addr;
 	v->cmd_pending = s->cmd_pending;
 	v->cmd_polled = s->cmd_polled;

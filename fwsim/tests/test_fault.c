@@ -569,6 +569,26 @@ static void delayed_command_is_in_the_image(void **state)
 	h_free(r.h);
 }
 
+/* The wish for a reset is not in the image, and must not stay without its syndrome. */
+static void wish_for_a_reset_goes_with_the_load(void **state)
+{
+	struct rig r = rig_new(NULL);
+	unsigned int to = m_vhca_id(r.h, VF + 1);
+	uint32_t size;
+
+	(void)state;
+	h_boot(r.h, VF + 1);
+	say(&r, "health vf1 1 rfr");
+	m_stop(r.h, r.id);
+	m_stop(r.h, to);
+	assert_int_equal(m_save(r.h, r.id, 0, r.buf.key, BUF, &size), IFC_ST_OK);
+	assert_int_equal(h_rd32(r.h, VF + 1, IFC_ISEG_HEALTH + 0x38) >> 31, 1);
+	assert_int_equal(m_load(r.h, to, r.buf.key, size), IFC_ST_OK);
+	assert_int_equal(h_rd32(r.h, VF + 1, IFC_ISEG_HEALTH + 0x3c), 0);
+	assert_int_equal(h_rd32(r.h, VF + 1, IFC_ISEG_HEALTH + 0x38), 0);
+	h_free(r.h);
+}
+
 static void late_answer_comes_before_the_stop(void **state)
 {
 	struct rig r = rig_new(NULL);
@@ -1030,6 +1050,7 @@ int main(void)
 		cmocka_unit_test(free_with_everything_under_way),
 		cmocka_unit_test(delayed_command_of_a_vf_that_is_stopped),
 		cmocka_unit_test(delayed_command_is_in_the_image),
+		cmocka_unit_test(wish_for_a_reset_goes_with_the_load),
 		cmocka_unit_test(late_answer_comes_before_the_stop),
 		cmocka_unit_test(hung_command_stays_hung_over_a_stop),
 		cmocka_unit_test(bus_master_off_during_a_delay),
