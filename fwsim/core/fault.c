@@ -576,10 +576,8 @@ bool fwsim_fault_pass(struct fwsim_vhca *v, enum fwsim_fault_site site, unsigned
 			if (fwsim_does(&r->act, i) && !fwsim_does(act, i))
 				act->val[i] = r->act.val[i];
 		act->set |= r->act.set;
-		if (v->fw->ops->trace) {
-			rule_text(v->fw, r, text, sizeof(text));
-			fwsim_trace_simple(v, FWSIM_TRACE_FAULT, r->id, r->seen, what, text);
-		}
+		rule_text(v->fw, r, text, sizeof(text));
+		fwsim_trace_simple(v, FWSIM_TRACE_FAULT, r->id, r->seen, what, text);
 	}
 	return act->set;
 }
