@@ -13,6 +13,9 @@
 
 #include "vfmig.h"
 
+/* Largest piece that pages are allocated in. */
+#define BUF_MAX_ORDER	(VFMIG_MKEY_MAX_LOG_PAGE - PAGE_SHIFT)
+
 static struct device *dma_device(struct vfmig_dev *vdev)
 {
 	return vdev->mdev->device;
@@ -97,11 +100,42 @@ void vfmig_buf_put(struct vfmig_buf *buf)
 	kfree(buf);
 }
 
+/*
+ * Add at most @want pages, at least one: in one piece of up to 2^@order pages, or
+ * of fewer if there is none to be had without effort, which @order then says.
+ */
+static int buf_add(struct vfmig_buf *buf, u32 want, gfp_t gfp,
+		   unsigned int *order)
+{
+	struct page *page;
+	u32 i;
+
+	*order = min_t(unsigned int, *order, ilog2(want));
+	for (; *order; (*order)--) {
+		page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
+				   __GFP_NOWARN | gfp, *order);
+		if (page)
+			break;
+	}
+	if (!*order)
+		page = alloc_page(GFP_KERNEL_ACCOUNT | gfp);
+	if (!page)
+		return -ENOMEM;
+	/* Each page is read, written and freed by itself. */
+	split_page(page, *order);
+	for (i = 0; i < 1u << *order; i++)
+		buf->pages[buf->npages++] = page + i;
+	return 0;
+}
+
 /**
  * vfmig_buf_grow - add pages until there are @npages
  * @buf: the buffer; the caller is the only one who uses its pages
  * @npages: the number wanted in all
  * @gfp: __GFP_ZERO or 0
+ *
+ * Pages come in pieces as large as the firmware has a page size for: one
+ * translation instead of hundreds, in the IOMMU as in the memory key.
  *
  * On failure the buffer keeps what it has got.  An existing mapping does not
  * cover the new pages until vfmig_buf_map() is called again.
@@ -111,6 +145,9 @@ void vfmig_buf_put(struct vfmig_buf *buf)
  */
 int vfmig_buf_grow(struct vfmig_buf *buf, u32 npages, gfp_t gfp)
 {
+	unsigned int order = BUF_MAX_ORDER;
+	int err;
+
 	if (npages > buf->max_pages) {
 		struct page **pages = kvcalloc(npages, sizeof(*pages),
 					       GFP_KERNEL_ACCOUNT);
@@ -126,14 +163,11 @@ int vfmig_buf_grow(struct vfmig_buf *buf, u32 npages, gfp_t gfp)
 	}
 
 	while (buf->npages < npages) {
-		struct page *page;
-
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		page = alloc_page(GFP_KERNEL_ACCOUNT | gfp);
-		if (!page)
-			return -ENOMEM;
-		buf->pages[buf->npages++] = page;
+		err = buf_add(buf, npages - buf->npages, gfp, &order);
+		if (err)
+			return err;
 		cond_resched();
 	}
 	return 0;
@@ -176,7 +210,7 @@ int vfmig_buf_map(struct vfmig_dev *vdev, struct vfmig_buf *buf, u32 pdn,
 	if (err)
 		goto free_table;
 
-	err = vfmig_cmd_create_mkey(vdev, pdn, &buf->sgt, buf->npages,
+	err = vfmig_cmd_create_mkey(vdev, pdn, &buf->sgt, vfmig_buf_size(buf),
 				    &buf->mkey);
 	if (err)
 		goto unmap_table;

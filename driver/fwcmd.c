@@ -511,7 +511,8 @@ void vfmig_cmd_dealloc_pd(struct vfmig_dev *vdev, u32 pdn)
 /**
  * vfmig_cmd_mkey_alloc - a CREATE_MKEY command for a key over pages
  * @pdn: the protection domain
- * @npages: how many
+ * @len: bytes in them
+ * @log_page: size of each, as a power of 2
  * @remote: reachable from elsewhere too
  * @inlen: its size
  * @mtt: where the addresses of the pages have to go
@@ -519,9 +520,10 @@ void vfmig_cmd_dealloc_pd(struct vfmig_dev *vdev, u32 pdn)
  * Context: Process.
  * Return: The command, for kvfree(), or NULL.
  */
-void *vfmig_cmd_mkey_alloc(u32 pdn, u32 npages, bool remote, size_t *inlen,
-			   __be64 **mtt)
+void *vfmig_cmd_mkey_alloc(u32 pdn, u64 len, unsigned int log_page,
+			   bool remote, size_t *inlen, __be64 **mtt)
 {
+	u32 npages = (len + BIT(log_page) - 1) >> log_page;
 	/* An octword, 16 bytes, holds two translations. */
 	u32 octwords = DIV_ROUND_UP(npages, 2);
 	void *mkc;
@@ -544,10 +546,26 @@ void *vfmig_cmd_mkey_alloc(u32 pdn, u32 npages, bool remote, size_t *inlen,
 	MLX5_SET(mkc, mkc, pd, pdn);
 	MLX5_SET(mkc, mkc, qpn, 0xffffff);
 	MLX5_SET(mkc, mkc, translations_octword_size, octwords);
-	MLX5_SET(mkc, mkc, log_page_size, PAGE_SHIFT);
-	MLX5_SET64(mkc, mkc, len, (u64)npages << PAGE_SHIFT);
+	MLX5_SET(mkc, mkc, log_page_size, log_page);
+	MLX5_SET64(mkc, mkc, len, len);
 	*mtt = MLX5_ADDR_OF(create_mkey_in, in, klm_pas_mtt);
 	return in;
+}
+
+/* The largest page in which all of a mapping can be told, as a power of 2. */
+static unsigned int mkey_log_page(struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	u64 bits = BIT_ULL(VFMIG_MKEY_MAX_LOG_PAGE);
+	unsigned int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		bits |= sg_dma_address(sg);
+		/* What follows the last one is kept out by the key's length. */
+		if (i + 1 < sgt->nents)
+			bits |= sg_dma_len(sg);
+	}
+	return __ffs64(bits);
 }
 
 /**
@@ -555,7 +573,7 @@ void *vfmig_cmd_mkey_alloc(u32 pdn, u32 npages, bool remote, size_t *inlen,
  * @vdev: the VF
  * @pdn: the protection domain
  * @sgt: the pages, mapped for the PF's device
- * @npages: how many
+ * @len: bytes in them, a multiple of PAGE_SIZE, not 0
  * @mkey: the key; offset 0 is the first byte
  *
  * Context: Process; state_lock held.  Waits for the firmware.
@@ -563,21 +581,24 @@ void *vfmig_cmd_mkey_alloc(u32 pdn, u32 npages, bool remote, size_t *inlen,
  * errno.
  */
 int vfmig_cmd_create_mkey(struct vfmig_dev *vdev, u32 pdn,
-			  struct sg_table *sgt, u32 npages, u32 *mkey)
+			  struct sg_table *sgt, u64 len, u32 *mkey)
 {
+	unsigned int log_page = mkey_log_page(sgt);
 	u32 out[MLX5_ST_SZ_DW(create_mkey_out)] = {};
-	struct sg_dma_page_iter iter;
+	struct scatterlist *sg;
+	unsigned int i;
 	size_t inlen;
 	__be64 *mtt;
-	u32 i = 0;
+	u64 off;
 	int err;
 
-	void *in __free(kvfree) = vfmig_cmd_mkey_alloc(pdn, npages, true,
+	void *in __free(kvfree) = vfmig_cmd_mkey_alloc(pdn, len, log_page, true,
 						       &inlen, &mtt);
 	if (!in)
 		return -ENOMEM;
-	for_each_sgtable_dma_page(sgt, &iter, 0)
-		mtt[i++] = cpu_to_be64(sg_page_iter_dma_address(&iter));
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		for (off = 0; off < sg_dma_len(sg); off += BIT(log_page))
+			*mtt++ = cpu_to_be64(sg_dma_address(sg) + off);
 
 	err = cmd_exec(vdev, in, inlen, out, sizeof(out));
 	if (!err)

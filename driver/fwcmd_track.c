@@ -364,7 +364,9 @@ int vfmig_cmd_create_area_mkey(struct vfmig_dev *vdev, u32 pdn,
 	u32 i;
 	int err;
 
-	void *in __free(kvfree) = vfmig_cmd_mkey_alloc(pdn, npages, false,
+	void *in __free(kvfree) = vfmig_cmd_mkey_alloc(pdn,
+						       (u64)npages << PAGE_SHIFT,
+						       PAGE_SHIFT, false,
 						       &inlen, &mtt);
 	if (!in)
 		return -ENOMEM;

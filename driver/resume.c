@@ -4,15 +4,22 @@
  *
  * What arrives is parsed at once, wherever write() has cut it.  An image is
  * gathered in pages that are allocated as its bytes come, not as its head
- * promises, and loaded when its last byte is there, within the same write().
- * Records that nobody knows and nobody needs are skipped without being stored.
+ * promises.  Records that nobody knows and nobody needs are skipped without
+ * being stored.
  *
- * A writer holds write_lock, and state_lock besides only for the LOAD itself.
- * The session may therefore end between any two steps of a write(); the pages
- * stay until the file is released, the mapping goes with the session.
+ * Complete images are loaded in their order by the VF's worker, while the next
+ * ones arrive.  write() waits only if all buffers hold images to be loaded.  A
+ * refusal is reported by the next write(), or by RESUMING -> STOP, which loads
+ * what is left.  With one buffer (parameter "loads") there is no next image,
+ * and write() itself loads.
+ *
+ * A writer holds write_lock, and state_lock besides only if it loads.  The
+ * session may therefore end between any two steps of a write(); the pages stay
+ * until the file is released, the mapping goes with the session.
  */
 #include <linux/anon_inodes.h>
 #include <linux/moduleparam.h>
+#include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -29,6 +36,12 @@ static bool check_origin = true;
 module_param(check_origin, bool, 0644);
 MODULE_PARM_DESC(check_origin, "Refuse streams from another board, firmware version or set of capabilities (default: on)");
 
+static unsigned int loads = 2;
+module_param(loads, uint, 0644);
+MODULE_PARM_DESC(loads, "Images of a stream that arrive or wait to be loaded at a time, 1 to 16 (default: 2)");
+
+#define RESUME_MAX_LOADS	16
+
 /* Memory that a hint alone may cause to be allocated. */
 #define RESUME_MAX_HINT		SZ_64M
 /* Largest step between two looks at what has really arrived. */
@@ -44,11 +57,35 @@ struct vfmig_resume {
 	u32 pdn;			/* state_lock */
 	bool has_pd;			/* state_lock */
 
+	/*
+	 * A ring.  Image n of the stream is in buffer n modulo @nbufs, whose
+	 * pages belong to the writer from @loaded on and to the loader before
+	 * @filled; the mappings are a matter of state_lock.
+	 */
+	unsigned int nbufs;
+	struct vfmig_buf *bufs[RESUME_MAX_LOADS];
+	unsigned int filled;		/* images complete; write_lock */
+	unsigned int loaded;		/* and loaded; state_lock */
+	int load_err;			/* the firmware's refusal; state_lock */
+	wait_queue_head_t wait;		/* for @loaded, @load_err and @alive */
+
 	struct mutex write_lock;	/* what follows */
 	struct vfmig_parser parser;
-	struct vfmig_buf *buf;		/* its mapping: state_lock */
 	int err;			/* why nothing more is taken, or 0 */
 };
+
+static struct vfmig_buf *resume_buf(struct vfmig_resume *res, unsigned int n)
+{
+	return res->bufs[n % res->nbufs];
+}
+
+static bool resume_has_room(struct vfmig_resume *res)
+{
+	/* Pairs with the smp_store_release() of resume_load(). */
+	unsigned int loaded = smp_load_acquire(&res->loaded);
+
+	return res->filled - loaded < res->nbufs;
+}
 
 /* Pairs with the WRITE_ONCE() of vfmig_resume_end(). */
 static bool resume_is_alive(struct vfmig_resume *res)
@@ -93,7 +130,7 @@ static ssize_t resume_take_image(struct vfmig_resume *res,
 				 struct iov_iter *from)
 {
 	struct vfmig_parser *p = &res->parser;
-	struct vfmig_buf *buf = res->buf;
+	struct vfmig_buf *buf = resume_buf(res, res->filled);
 	u64 pos = p->size - p->left;
 	size_t len = min3(p->left, (u64)iov_iter_count(from), (u64)RESUME_STEP);
 	size_t n;
@@ -118,35 +155,111 @@ static ssize_t resume_take_image(struct vfmig_resume *res,
 	return n ?: -EFAULT;
 }
 
-static int resume_load(struct vfmig_resume *res)
+/* Load the next image, or drop it if one before it has been refused. */
+static void resume_load(struct vfmig_resume *res)
+{
+	struct vfmig_buf *buf = resume_buf(res, res->loaded);
+	struct vfmig_dev *vdev = res->vdev;
+	int err = res->load_err;
+
+	lockdep_assert_held(&vdev->state_lock);
+	if (!err)
+		err = vfmig_buf_map(vdev, buf, res->pdn, DMA_TO_DEVICE);
+	if (!err) {
+		vfmig_buf_to_device(vdev, buf);
+		err = vfmig_cmd_load_vhca_state(vdev, buf->mkey, buf->len);
+		vfmig_buf_to_cpu(vdev, buf);
+	}
+	if (!err) {
+		vfmig_stat_inc(vdev, VFMIG_STAT_LOADS);
+		vfmig_stat_add(vdev, VFMIG_STAT_BYTES_LOADED, buf->len);
+	}
+	/* Pairs with resume_failed(). */
+	WRITE_ONCE(res->load_err, err);
+	/* Pairs with resume_has_room(): the pages are the writer's again. */
+	smp_store_release(&res->loaded, res->loaded + 1);
+	wake_up(&res->wait);
+}
+
+static bool resume_has_work(struct vfmig_resume *res)
+{
+	/* Pairs with the smp_store_release() of resume_hand_over(). */
+	unsigned int filled = smp_load_acquire(&res->filled);
+
+	return filled != res->loaded;
+}
+
+/**
+ * vfmig_resume_next - load an image, if one waits
+ * @vdev: the VF
+ *
+ * Context: Process; state_lock held.  Waits for the firmware.
+ * Return: Whether another one waits.
+ */
+bool vfmig_resume_next(struct vfmig_dev *vdev)
+{
+	struct vfmig_resume *res = vdev->resume;
+
+	lockdep_assert_held(&vdev->state_lock);
+	if (!res || vdev->detached || !resume_has_work(res))
+		return false;
+	resume_load(res);
+	return resume_has_work(res);
+}
+
+/* The firmware has refused an image: take that over, once.  0 or -errno. */
+static int resume_failed(struct vfmig_resume *res)
+{
+	int err = READ_ONCE(res->load_err);
+
+	if (res->err || !err)
+		return 0;
+	res->err = err;
+	return err;
+}
+
+/* An image is complete: give it to the loader. */
+static int resume_hand_over(struct vfmig_resume *res)
 {
 	struct vfmig_dev *vdev = res->vdev;
 	struct vfmig_parser *p = &res->parser;
-	struct vfmig_buf *buf = res->buf;
 	int err;
 
 	err = vfmig_parser_check(p);
 	if (err)
 		return resume_refuse(res, err);
 
+	resume_buf(res, res->filled)->len = p->size;
+	vfmig_parser_loaded(p);
+	/* Pairs with resume_has_work(). */
+	smp_store_release(&res->filled, res->filled + 1);
+
+	if (res->nbufs > 1) {
+		queue_work(vdev->wq, &vdev->work);
+		return 0;
+	}
 	guard(vfmig_state)(vdev);
 	if (!res->alive)
 		return -ENODEV;
+	vfmig_resume_next(vdev);
+	return resume_failed(res);
+}
 
-	err = vfmig_buf_map(vdev, buf, res->pdn, DMA_TO_DEVICE);
-	if (!err) {
-		vfmig_buf_to_device(vdev, buf);
-		err = vfmig_cmd_load_vhca_state(vdev, buf->mkey, p->size);
-		vfmig_buf_to_cpu(vdev, buf);
-	}
-	if (err) {
-		res->err = err;
+/* Wait until a buffer is the writer's.  Each LOAD that has to end is bounded. */
+static int resume_wait_room(struct vfmig_resume *res, bool nonblock)
+{
+	int err;
+
+	if (resume_has_room(res))
+		return 0;
+	if (nonblock)
+		return -EAGAIN;
+	err = wait_event_interruptible(res->wait, resume_has_room(res) ||
+				       !resume_is_alive(res));
+	if (err)
 		return err;
-	}
-	vfmig_stat_inc(vdev, VFMIG_STAT_LOADS);
-	vfmig_stat_add(vdev, VFMIG_STAT_BYTES_LOADED, p->size);
-	vfmig_parser_loaded(p);
-	return 0;
+	/* There may be room all the same, from the last LOAD before a reset. */
+	return resume_is_alive(res) ? 0 : -ENODEV;
 }
 
 /*
@@ -170,7 +283,7 @@ static ssize_t resume_step(struct vfmig_resume *res, struct iov_iter *from)
 	case VFMIG_WANT_IMAGE:
 		return resume_take_image(res, from);
 	case VFMIG_WANT_LOAD:
-		return resume_load(res);
+		return resume_hand_over(res);
 	case VFMIG_WANT_NOTHING:
 		break;
 	}
@@ -181,19 +294,25 @@ static ssize_t vfmig_resume_write_iter(struct kiocb *iocb,
 				       struct iov_iter *from)
 {
 	struct vfmig_resume *res = iocb->ki_filp->private_data;
+	bool nonblock = iocb->ki_filp->f_flags & O_NONBLOCK;
 	ssize_t done = 0;
 	ssize_t n = 0;
 
 	if (mutex_lock_interruptible(&res->write_lock))
 		return -ERESTARTSYS;
 
-	/* A complete image is loaded even if no byte follows it. */
+	/* A complete image goes to the loader even if no byte follows it. */
 	while (iov_iter_count(from) || res->parser.want == VFMIG_WANT_LOAD) {
 		if (res->err || !resume_is_alive(res)) {
 			n = -ENODEV;
 			break;
 		}
-		n = resume_step(res, from);
+		n = resume_failed(res);
+		if (!n && (res->parser.want == VFMIG_WANT_IMAGE ||
+			   res->parser.want == VFMIG_WANT_LOAD))
+			n = resume_wait_room(res, nonblock);
+		if (!n)
+			n = resume_step(res, from);
 		if (n < 0)
 			break;
 		done += n;
@@ -219,17 +338,31 @@ static int vfmig_resume_release(struct inode *inode, struct file *filp)
 {
 	struct vfmig_resume *res = filp->private_data;
 
-	if (res->buf)
-		vfmig_buf_put(res->buf);
+	while (res->nbufs)
+		vfmig_buf_put(res->bufs[--res->nbufs]);
 	mutex_destroy(&res->write_lock);
 	vfio_put_device(&res->vdev->core.vdev);
 	kfree(res);
 	return 0;
 }
 
+/* Writable when write() would not wait for a LOAD. */
+static __poll_t vfmig_resume_poll(struct file *filp,
+				  struct poll_table_struct *wait)
+{
+	struct vfmig_resume *res = filp->private_data;
+
+	poll_wait(filp, &res->wait, wait);
+	if (!resume_is_alive(res))
+		return EPOLLERR;
+	return resume_has_room(res) || READ_ONCE(res->load_err) ?
+	       EPOLLOUT | EPOLLWRNORM : 0;
+}
+
 static const struct file_operations vfmig_resume_fops = {
 	.owner = THIS_MODULE,
 	.write_iter = vfmig_resume_write_iter,
+	.poll = vfmig_resume_poll,
 	.release = vfmig_resume_release,
 };
 
@@ -244,7 +377,9 @@ static const struct file_operations vfmig_resume_fops = {
 struct file *vfmig_resume_open(struct vfmig_dev *vdev)
 {
 	struct vfmig_resume *res;
+	struct vfmig_buf *buf;
 	struct file *filp;
+	unsigned int want;
 	int err;
 
 	lockdep_assert_held(&vdev->state_lock);
@@ -254,6 +389,7 @@ struct file *vfmig_resume_open(struct vfmig_dev *vdev)
 	res->vdev = vdev;
 	res->alive = true;
 	mutex_init(&res->write_lock);
+	init_waitqueue_head(&res->wait);
 	vfmig_parser_init(&res->parser);
 	res->parser.here = check_origin ? &vdev->origin : NULL;
 	res->parser.require_end = require_end;
@@ -269,11 +405,14 @@ struct file *vfmig_resume_open(struct vfmig_dev *vdev)
 	res->filp = get_file(filp);		/* put by vfmig_resume_end() */
 	vdev->resume = res;
 
-	res->buf = vfmig_buf_alloc(0);
-	if (IS_ERR(res->buf)) {
-		err = PTR_ERR(res->buf);
-		res->buf = NULL;
-		goto end;
+	want = clamp(READ_ONCE(loads), 1u, RESUME_MAX_LOADS);
+	while (res->nbufs < want) {
+		buf = vfmig_buf_alloc(0);
+		if (IS_ERR(buf)) {
+			err = PTR_ERR(buf);
+			goto end;
+		}
+		res->bufs[res->nbufs++] = buf;
 	}
 	err = vfmig_cmd_alloc_pd(vdev, &res->pdn);
 	if (err)
@@ -313,6 +452,9 @@ int vfmig_resume_finish(struct vfmig_dev *vdev)
 	/* Tried only: a writer holds it when it waits for state_lock. */
 	if (!mutex_trylock(&res->write_lock))
 		return -EBUSY;
+	while (vfmig_resume_next(vdev))
+		;
+	resume_failed(res);
 	err = res->err ?: vfmig_parser_verdict(&res->parser);
 	why = res->err && !res->parser.err ? "an image could not be loaded" :
 	      vfmig_parser_why(&res->parser);
@@ -339,6 +481,7 @@ int vfmig_resume_finish(struct vfmig_dev *vdev)
 void vfmig_resume_end(struct vfmig_dev *vdev)
 {
 	struct vfmig_resume *res = vdev->resume;
+	unsigned int i;
 
 	lockdep_assert_held(&vdev->state_lock);
 	if (!res)
@@ -346,8 +489,9 @@ void vfmig_resume_end(struct vfmig_dev *vdev)
 
 	/* Pairs with the READ_ONCE() of resume_is_alive(). */
 	WRITE_ONCE(res->alive, false);
-	if (res->buf)
-		vfmig_buf_unmap(vdev, res->buf);
+	wake_up(&res->wait);
+	for (i = 0; i < res->nbufs; i++)
+		vfmig_buf_unmap(vdev, res->bufs[i]);
 	if (res->has_pd)
 		vfmig_cmd_dealloc_pd(vdev, res->pdn);
 

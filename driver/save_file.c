@@ -328,6 +328,7 @@ static long vfmig_save_ioctl(struct file *filp, unsigned int cmd,
 const struct file_operations vfmig_save_fops = {
 	.owner = THIS_MODULE,
 	.read_iter = vfmig_save_read_iter,
+	.splice_read = copy_splice_read,
 	.poll = vfmig_save_poll,
 	.unlocked_ioctl = vfmig_save_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

@@ -562,6 +562,9 @@ void vfmig_state_work(struct work_struct *work)
 
 	guard(vfmig_state)(vdev);
 	vfmig_save_next(vdev);
+	/* One image at a time, so that a request of the user finds its turn. */
+	if (vfmig_resume_next(vdev))
+		queue_work(vdev->wq, &vdev->work);
 }
 
 /**

@@ -262,15 +262,18 @@ int vfmig_cmd_save_vhca_state(struct vfmig_dev *vdev,
 int vfmig_cmd_load_vhca_state(struct vfmig_dev *vdev, u32 mkey, u32 size);
 int vfmig_cmd_alloc_pd(struct vfmig_dev *vdev, u32 *pdn);
 void vfmig_cmd_dealloc_pd(struct vfmig_dev *vdev, u32 pdn);
+/* Largest page of a memory key: 2 MiB. */
+#define VFMIG_MKEY_MAX_LOG_PAGE	21
+
 int vfmig_cmd_create_mkey(struct vfmig_dev *vdev, u32 pdn,
-			  struct sg_table *sgt, u32 npages, u32 *mkey);
+			  struct sg_table *sgt, u64 len, u32 *mkey);
 int vfmig_cmd_destroy_mkey(struct vfmig_dev *vdev, u32 mkey);
 
 /* of all commands, for fwcmd_track.c */
 int vfmig_cmd_send(struct vfmig_dev *vdev, void *in, int inlen, void *out,
 		   int outlen, u8 fine);
-void *vfmig_cmd_mkey_alloc(u32 pdn, u32 npages, bool remote, size_t *inlen,
-			   __be64 **mtt);
+void *vfmig_cmd_mkey_alloc(u32 pdn, u64 len, unsigned int log_page,
+			   bool remote, size_t *inlen, __be64 **mtt);
 
 /* buf.c */
 
@@ -375,6 +378,7 @@ int vfmig_save_data_size(struct vfmig_dev *vdev, u64 *size);
 /* resume.c */
 struct file *vfmig_resume_open(struct vfmig_dev *vdev);
 int vfmig_resume_finish(struct vfmig_dev *vdev);
+bool vfmig_resume_next(struct vfmig_dev *vdev);
 void vfmig_resume_end(struct vfmig_dev *vdev);
 
 #endif /* VFMIG_H */
