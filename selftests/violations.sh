@@ -19,6 +19,7 @@ main() {
 	echo '1..3'
 	"$TOP/scripts/fwsimctl" 'oracle violations clear' >/dev/null || { echo 'Bail out! no control port'; exit 1; }
 	status=0
+	# shellcheck disable=SC2016
 	"$TOP/selftests/setup.sh" "$@" -- sh -c '"$0/test_move" work_before same_objects && "$0/test_precopy" migrate' \
 		"$TOP/build/selftests" >/tmp/violations.log 2>&1 || status=1
 	if [ $status -eq 0 ]; then
