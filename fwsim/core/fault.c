@@ -153,7 +153,8 @@ static const struct action {
 	[FWSIM_DO_TWICE] = { "twice", AT(CMD) | AT(EQE) | AT(CQE), 0, 0, 0, 0, 0, NULL },
 	[FWSIM_DO_ZERO] = { "zero", AT(CMD), 0, 0, 0, MLX5_CMD_OP_SAVE_VHCA_STATE, 0, NULL },
 	[FWSIM_DO_REFUSED] = { "refused", AT(DMA_READ) | AT(DMA_WRITE), 0, 0, 0, 0, 0, NULL },
-	[FWSIM_DO_ERROR] = { "error", AT(TRACK), 0, 0, 0, 0, 0, NULL },
+	[FWSIM_DO_ERROR] = { "error", AT(CMD) | AT(TRACK), DO(STATUS) | DO(DELIVERY) | DO(LOST), 0, 0,
+			     MLX5_CMD_OP_CREATE_GENERAL_OBJECT, 0, NULL },
 };
 
 static const char *site_text(enum fwsim_fault_site site, uint32_t what, char buf[64])
@@ -263,7 +264,7 @@ static bool action_fits(const struct action *a, const struct rule *r)
 {
 	if (!(a->sites >> r->site & 1))
 		return false;
-	return !a->op || r->what == a->op || (a->op2 && r->what == a->op2);
+	return r->site != FWSIM_AT_CMD || !a->op || r->what == a->op || (a->op2 && r->what == a->op2);
 }
 
 /* Filters that a rule has been given, to refuse a second one. */

@@ -563,6 +563,10 @@ enum ifc_status fwsim_cmd_create_general_object(struct fwsim_cmd *cmd)
 	t->next = t->target->tracks;
 	t->target->tracks = t;
 	IFC_SET(general_obj_out_cmd_hdr, cmd->out, obj_id, t->obj.id);
+	if (fwsim_does(&cmd->act, FWSIM_DO_ERROR)) {
+		track_fail(t, "a fault rule");
+		track_tell(t); /* before its owner has the answer */
+	}
 	return IFC_ST_OK;
 }
 

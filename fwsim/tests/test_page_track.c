@@ -1055,6 +1055,27 @@ static void commands_of_a_tracker_concern_its_vf(void **state)
 	assert_int_equal(create(r, &r->in), IFC_ST_LIM_ERR);
 }
 
+/* Who listens only when the tracker is there hears nothing of this one. */
+static void a_tracker_may_be_born_with_an_error(void **state)
+{
+	struct rig *r = *state;
+	struct d_eq eq;
+	const uint8_t *eqe;
+
+	ask_for_object_change(r, &eq);
+	assert_int_equal(destroy(r), IFC_ST_OK);
+	assert_false(h_say(r->h, "fault add cmd:MODIFY_GENERAL_OBJECT error"));
+	assert_false(h_say(r->h, "fault add cmd:CREATE_GENERAL_OBJECT error lost"));
+	assert_true(h_say(r->h, "fault add cmd:CREATE_GENERAL_OBJECT fn=vf0 error"));
+	assert_int_equal(create(r, &r->in), IFC_ST_OK);
+	eqe = d_eqe(&r->pf, &eq);
+	assert_non_null(eqe);
+	assert_int_equal(eqe[1], IFC_EVENT_OBJECT_CHANGE);
+	assert_int_equal(ifc_ld32(eqe + 0x24), r->id);
+	assert_int_equal(state_of(r), ERROR);
+	assert_null(d_eqe(&r->pf, &eq));
+}
+
 static void marks_without_memory_are_an_error_and_none_is_lost(void **state)
 {
 	struct fwsim_config cfg = config();
@@ -1167,6 +1188,7 @@ int main(void)
 		TRACKED(a_message_that_cannot_be_written_is_an_error),
 		TRACKED(a_completion_that_cannot_be_written_is_an_error),
 		TRACKED(a_fault_rule_makes_an_error_that_is_told),
+		TRACKED(a_tracker_may_be_born_with_an_error),
 		TRACKED(commands_of_a_tracker_concern_its_vf),
 		cmocka_unit_test(marks_without_memory_are_an_error_and_none_is_lost),
 		cmocka_unit_test(a_card_without_tracker_has_no_general_objects),
