@@ -52,11 +52,13 @@ static void injection_on(void)
 /* START whose @n-th allocation fails. Whether there was an @n-th one is in @fired. */
 static int start_failing(int fd, unsigned int n, bool *fired)
 {
+	log_range r = { MLX5_GUEST_IOVA, MLX5_GUEST_SIZE };
+	uint64_t page_size = K4;
 	char text[16] = "";
 	int rc, len = snprintf(text, sizeof(text), "%u", n);
 
 	CHECK_EQ(pwrite(fd, text, (size_t)len, 0), len);
-	rc = log_start1(K4, MLX5_GUEST_IOVA, MLX5_GUEST_SIZE);
+	rc = log_start_alone(&page_size, &r, 1);
 	memset(text, 0, sizeof(text));
 	CHECK(pread(fd, text, sizeof(text) - 1, 0) > 0);
 	*fired = !atoi(text);

@@ -24,7 +24,7 @@ uint32_t dirty_rnd(uint32_t n)
 
 /* ---- calls --------------------------------------------------------------------------------- */
 
-int log_start(uint64_t *page_size, const log_range *r, uint32_t n)
+int log_start_alone(uint64_t *page_size, const log_range *r, uint32_t n)
 {
 	struct vfio_device_feature_dma_logging_control c = {
 		.page_size = *page_size, .num_ranges = n, .ranges = (uintptr_t)r,
@@ -32,6 +32,13 @@ int log_start(uint64_t *page_size, const log_range *r, uint32_t n)
 	int rc = vfmig_feature(dirty.dev, LOG_START, &c, sizeof(c));
 
 	*page_size = c.page_size;
+	return rc;
+}
+
+int log_start(uint64_t *page_size, const log_range *r, uint32_t n)
+{
+	int rc = log_start_alone(page_size, r, n);
+
 	if (!rc)
 		truth_start(r, n);
 	return rc;

@@ -55,6 +55,8 @@ uint32_t dirty_rnd(uint32_t n);
 
 /* The three calls; 0 or -errno. @page_size comes back as the driver has chosen it. */
 int log_start(uint64_t *page_size, const log_range *r, uint32_t n);
+/* The same, and the simulator is not told to keep account: nothing but the ioctl is done. */
+int log_start_alone(uint64_t *page_size, const log_range *r, uint32_t n);
 int log_start1(uint64_t page_size, uint64_t iova, uint64_t len);
 int log_stop(void);
 int log_report_to(uint64_t iova, uint64_t len, uint64_t page_size, const void *bitmap);
