@@ -39,9 +39,10 @@ static struct dentry *stats_root;
 
 static void keep_error(struct vfmig_dev *vdev, struct va_format *vaf)
 {
-	guard(spinlock_irqsave)(&vdev->error_lock);
-	vdev->error_ns = ktime_get_boottime_ns();
-	scnprintf(vdev->error, sizeof(vdev->error), "%pV", vaf);
+	scoped_guard(spinlock_irqsave, &vdev->error_lock) {
+		vdev->error_ns = ktime_get_boottime_ns();
+		scnprintf(vdev->error, sizeof(vdev->error), "%pV", vaf);
+	}
 }
 
 /**
