@@ -105,6 +105,9 @@ static void b6_94_pf_gone_is_enotconn(void)
 	pid_t pid, done;
 	int st;
 
+	/* seen once: WARNING at mlx5/cmd.c:1482, then a task that spins in the kernel for ever */
+	if (tap_peer())
+		tap_skip("STOP in the middle of a reload can lock up the kernel");
 	dirty_open();
 	pid = env_reload_begin(0);
 	do {
