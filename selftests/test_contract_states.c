@@ -364,7 +364,7 @@ int main(int argc, char **argv)
 		TAP_TEST(b2_26_set_returns_when_the_way_is_walked),
 		TAP_TEST(b2_26_set_waits_for_the_firmware),
 		TAP_PEER(b2_27_failed_set_can_be_left, "E2.5"),
-		TAP_TEST(b2_27_signals_during_requests),
+		TAP_PEER(b2_27_signals_during_requests, "E2.3"),
 		TAP_TEST(b2_29_reset_gives_running),
 	};
 

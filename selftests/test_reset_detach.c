@@ -353,10 +353,21 @@ static void good_as_new(void)
 	work_run(&w, 10);
 }
 
+/*
+ * A detach takes the session away and leaves the state; the way out of it then asks the session
+ * (mlx5vf_cmd_query_vhca_migration_state() of Linux 7.3), and the kernel has an oops.
+ */
+static void spare_the_peer(enum point p)
+{
+	if (tap_peer() && (p == P_PRE_COPY || p == P_PRE_COPY_P2P))
+		tap_skip("NULL pointer in the kernel: a detach in PRE_COPY, then SET_STATE");
+}
+
 static void detach_at(enum point p)
 {
 	int fd;
 
+	spare_the_peer(p);
 	open_a();
 	start_a();
 	fd = go(p);
@@ -446,6 +457,7 @@ static void recover_at(enum point p)
 {
 	int fd;
 
+	spare_the_peer(p);
 	need_ctl("a firmware that fails");
 	open_a();
 	start_a();
