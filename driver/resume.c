@@ -84,7 +84,8 @@ static bool resume_has_room(struct vfmig_resume *res)
 	/* Pairs with the smp_store_release() of resume_load(). */
 	unsigned int loaded = smp_load_acquire(&res->loaded);
 
-	return res->filled - loaded < res->nbufs;
+	/* poll() holds no lock. */
+	return READ_ONCE(res->filled) - loaded < res->nbufs;
 }
 
 /* Pairs with the WRITE_ONCE() of vfmig_resume_end(). */
