@@ -98,6 +98,21 @@ static void cmd_failed(struct vfmig_dev *vdev, u16 op, u16 op_mod, int err,
 }
 
 /**
+ * vfmig_vf_enabled - does the PF say that the firmware knows the VF?
+ * @vdev: the VF, not detached
+ *
+ * The PF's notice that it enables a VF comes before it does so
+ * (mlx5_device_enable_sriov() of mlx5_core), and no second one tells when it is
+ * done.  Until then the firmware refuses every command about the VF.
+ *
+ * Context: Any; under a lock that keeps the VF attached.
+ */
+bool vfmig_vf_enabled(struct vfmig_dev *vdev)
+{
+	return READ_ONCE(vdev->mdev->priv.sriov.vfs_ctx[vdev->vf_id].enabled);
+}
+
+/**
  * vfmig_cmd_send - send a command and wait for its answer
  * @vdev: the VF
  * @in: the command
@@ -139,7 +154,7 @@ static int cmd_do(struct vfmig_dev *vdev, void *in, int inlen, void *out,
 		  int outlen, u8 fine)
 {
 	lockdep_assert_held(&vdev->state_lock);
-	if (vdev->detached)
+	if (vdev->detached || !vfmig_vf_enabled(vdev))
 		return -ENOTCONN;
 	return vfmig_cmd_send(vdev, in, inlen, out, outlen, fine);
 }
@@ -426,7 +441,7 @@ int vfmig_cmd_save_vhca_state(struct vfmig_dev *vdev,
 	u32 in[MLX5_ST_SZ_DW(save_vhca_state_in)] = {};
 
 	lockdep_assert_held(&vdev->state_lock);
-	if (vdev->detached)
+	if (vdev->detached || !vfmig_vf_enabled(vdev))
 		return -ENOTCONN;
 
 	MLX5_SET(save_vhca_state_in, in, opcode, MLX5_CMD_OP_SAVE_VHCA_STATE);

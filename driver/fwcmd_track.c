@@ -18,7 +18,7 @@ static int cmd_exec(struct vfmig_dev *vdev, void *in, int inlen, void *out,
 	int err;
 
 	lockdep_assert_held(&vdev->tracker->lock);
-	if (vdev->tracker->detached)
+	if (vdev->tracker->detached || !vfmig_vf_enabled(vdev))
 		return -ENOTCONN;
 	err = vfmig_cmd_send(vdev, in, inlen, out, outlen, 0);
 	return mlx5_cmd_check(vdev->mdev, err, in, out);

@@ -270,6 +270,7 @@ int vfmig_cmd_create_mkey(struct vfmig_dev *vdev, u32 pdn,
 int vfmig_cmd_destroy_mkey(struct vfmig_dev *vdev, u32 mkey);
 
 /* of all commands, for fwcmd_track.c */
+bool vfmig_vf_enabled(struct vfmig_dev *vdev);
 int vfmig_cmd_send(struct vfmig_dev *vdev, void *in, int inlen, void *out,
 		   int outlen, u8 fine);
 void *vfmig_cmd_mkey_alloc(u32 pdn, u64 len, unsigned int log_page,
