@@ -17,6 +17,7 @@
 #include "control.h"
 #include "dirty.h"
 #include "env.h"
+#include "fault.h"
 #include "move.h"
 #include "tap.h"
 #include "work.h"
@@ -387,6 +388,35 @@ DETACH(pf_reload_in_stop_copy_half_read, P_STOP_COPY_HALF)
 DETACH(pf_reload_in_resuming, P_RESUMING)
 DETACH(pf_reload_in_resuming_half_written, P_RESUMING_HALF)
 
+/*
+ * The PF's driver tells of a VF that comes back before it enables it: in between, the VF is still away,
+ * and nobody asks the firmware about it.
+ */
+static void calls_while_the_pf_enables_the_vf(void)
+{
+	unsigned int rule, away = 0;
+	uint64_t size;
+	pid_t pid;
+	int st;
+
+	need_ctl("an ENABLE_HCA that takes its time");
+	open_a();
+	start_a();
+	fault_clear();
+	rule = fault_add("cmd:ENABLE_HCA fn=vf0 delay=500000000");
+	pid = env_reload_begin(0);
+	while (!waitpid(pid, &st, WNOHANG)) {
+		int rc = vfmig_data_size(dev, &size);
+
+		CHECK_MSG(rc == 0 || rc == -ENOTCONN, "data size gives %s", strerror(-rc));
+		away += rc && fault_hits(rule);
+	}
+	CHECK_MSG(WIFEXITED(st) && !WEXITSTATUS(st), "devlink dev reload: status 0x%x", st);
+	CHECK_MSG(away, "no call came while the VF was being enabled");
+	fault_clear();
+	good_as_new();
+}
+
 /* ---- the PF's firmware fails, and its driver starts it anew ---- */
 
 /* Bounds what core_log.sh forgives the PF's driver. */
@@ -642,6 +672,7 @@ int main(int argc, char **argv)
 		TAP_TEST(pf_reload_in_stop_copy_half_read),
 		TAP_TEST(pf_reload_in_resuming),
 		TAP_TEST(pf_reload_in_resuming_half_written),
+		TAP_PEER(calls_while_the_pf_enables_the_vf, "the VF is taken for back too early"),
 		TAP_TEST(pf_health_recovery_in_running),
 		TAP_TEST(pf_health_recovery_in_running_p2p),
 		TAP_TEST(pf_health_recovery_in_stop),
