@@ -241,6 +241,7 @@ enum ifc_wqe_op {
 	IFC_WQE_RDMA_WRITE_IMM = 0x09,
 	IFC_WQE_SEND = 0x0a,
 	IFC_WQE_SEND_IMM = 0x0b,
+	IFC_WQE_LSO = 0x0e,
 	IFC_WQE_RDMA_READ = 0x10,
 };
 

@@ -505,6 +505,9 @@ int fwsim_pas_read(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t o
 		   size_t len);
 int fwsim_pas_write(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t off,
 		    const void *buf, size_t len);
+/* @len bytes at @pos of a ring of @size bytes (a power of two) that begins at @base of the list. */
+int fwsim_ring_read(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t base, size_t size,
+		    size_t pos, void *buf, size_t len);
 /*
  * Decode @n be64 addresses at @be into @pas, masking to @log_size. LIM_ERR/NO_RESOURCES on memory,
  * BAD_PARAM if @log_size is out of 12..31 or @need bytes do not fit.
@@ -530,6 +533,12 @@ enum fwsim_mkey_fault fwsim_mkey_read(struct fwsim_vhca *v, uint32_t key, uint32
 enum fwsim_mkey_fault fwsim_mkey_write(struct fwsim_vhca *v, uint32_t key, uint32_t pd,
 				       unsigned int need, uint64_t va, const void *buf, size_t len);
 
+/* The same by the local key in a WQE, for local reads and writes; @rlky: its queue may use the reserved one. */
+enum fwsim_mkey_fault fwsim_lkey_read(struct fwsim_vhca *v, bool rlky, uint32_t key, uint32_t pd,
+				      uint64_t va, void *buf, size_t len);
+enum fwsim_mkey_fault fwsim_lkey_write(struct fwsim_vhca *v, bool rlky, uint32_t key, uint32_t pd,
+				       uint64_t va, const void *data, size_t len);
+
 /* ---- event.c: EQEs, CQEs, arming ----------------------------------------------------------- */
 
 /* Write an EQE of @type to the VHCA's EQ whose mask has it; @data is EQE bytes 0x20..0x3b. */
@@ -544,6 +553,15 @@ void fwsim_event_page_request(struct fwsim_vhca *v, int32_t n);
 /* CQN of a completion EQE goes to the EQ that the CQ names. */
 void fwsim_eq_doorbell(struct fwsim_vhca *v, uint32_t eqn, uint32_t ci, bool arm);
 void fwsim_cq_doorbell(struct fwsim_vhca *v, uint32_t cqn, uint32_t arm_word);
+/* Begin a CQE of @op for the queue @qn, with time stamp. @wqe_op: of the send WQE, or 0. */
+void fwsim_cqe_init(struct fwsim_vhca *v, uint8_t cqe[64], enum ifc_cqe_op op, uint8_t wqe_op,
+		    uint32_t qn, uint16_t counter);
+/* An error CQE; false as fwsim_cq_post(). */
+bool fwsim_cqe_error(struct fwsim_vhca *v, uint32_t cqn, enum ifc_cqe_op op, uint8_t wqe_op,
+		     uint32_t qn, uint16_t counter, enum ifc_cqe_synd synd);
+/* What an event about a queue says it is about. */
+enum fwsim_event_type { FWSIM_EVENT_QP = 0, FWSIM_EVENT_RQ = 1, FWSIM_EVENT_SQ = 2 };
+void fwsim_event_queue(struct fwsim_vhca *v, uint8_t event, enum fwsim_event_type type, uint32_t qn);
 /*
  * Append @cqe (64 bytes; owner bit filled in here). @solicited: counts for a solicited arm. False:
  * overrun or DMA error, the CQ is in error and CQ_ERROR has been posted.

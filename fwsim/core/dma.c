@@ -130,6 +130,20 @@ int fwsim_pas_write(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t 
 	return 0;
 }
 
+int fwsim_ring_read(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t base, size_t size,
+		    size_t pos, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+	size_t n;
+
+	for (pos &= size - 1; len; len -= n, p += n, pos = 0) {
+		n = len < size - pos ? len : size - pos;
+		if (fwsim_pas_read(v, pas, base + pos, p, n))
+			return -1;
+	}
+	return 0;
+}
+
 enum ifc_status fwsim_pas_decode(struct fwsim_pas *pas, const uint8_t *be, uint64_t n,
 				 unsigned int log_size, uint64_t need)
 {

@@ -261,6 +261,15 @@ void fwsim_event_page_request(struct fwsim_vhca *v, int32_t n)
 	fwsim_event_post(v, IFC_EVENT_PAGE_REQUEST, 0, data);
 }
 
+void fwsim_event_queue(struct fwsim_vhca *v, uint8_t event, enum fwsim_event_type type, uint32_t qn)
+{
+	uint8_t data[EQE_DATA] = { 0 };
+
+	data[0x14] = (uint8_t)type;
+	ifc_st32(data + 0x18, qn);
+	fwsim_event_post(v, event, 0, data);
+}
+
 /* ---- completion queues --------------------------------------------------------------------- */
 
 static void cq_fail(struct fwsim_vhca *v, struct fwsim_cq *cq, uint8_t synd)
@@ -381,6 +390,27 @@ static bool cq_put(struct fwsim_vhca *v, struct fwsim_cq *cq, uint8_t cqe[64], b
 		cq->last_solicited = cq->pi;
 	cq_check_arm(v, cq, false);
 	return true;
+}
+
+void fwsim_cqe_init(struct fwsim_vhca *v, uint8_t cqe[64], enum ifc_cqe_op op, uint8_t wqe_op,
+		    uint32_t qn, uint16_t counter)
+{
+	memset(cqe, 0, CQE_SIZE);
+	ifc_st64(cqe + 48, fwsim_now(v->fw) + v->timer_base);
+	ifc_st32(cqe + 56, (uint32_t)wqe_op << 24 | qn);
+	ifc_st16(cqe + 60, counter);
+	cqe[63] = (uint8_t)(op << 4);
+}
+
+bool fwsim_cqe_error(struct fwsim_vhca *v, uint32_t cqn, enum ifc_cqe_op op, uint8_t wqe_op,
+		     uint32_t qn, uint16_t counter, enum ifc_cqe_synd synd)
+{
+	uint8_t cqe[CQE_SIZE];
+
+	fwsim_cqe_init(v, cqe, op, wqe_op, qn, counter);
+	memset(cqe + 48, 0, 8); /* an error CQE has no time stamp, its syndrome is there */
+	cqe[55] = (uint8_t)synd;
+	return fwsim_cq_post(v, cqn, cqe, true);
 }
 
 bool fwsim_cq_post(struct fwsim_vhca *v, uint32_t cqn, uint8_t cqe[64], bool solicited)

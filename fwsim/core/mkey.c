@@ -248,3 +248,22 @@ enum fwsim_mkey_fault fwsim_mkey_write(struct fwsim_vhca *v, uint32_t key, uint3
 		err = fwsim_pas_write(v, &m->mtt, va - m->start + mkey_first(m), buf, len);
 	return err ? FWSIM_MKEY_DMA : FWSIM_MKEY_OK;
 }
+
+enum fwsim_mkey_fault fwsim_lkey_read(struct fwsim_vhca *v, bool rlky, uint32_t key, uint32_t pd,
+				      uint64_t va, void *buf, size_t len)
+{
+	if (!rlky || key != FWSIM_RESD_LKEY)
+		return fwsim_mkey_read(v, key, pd, FWSIM_ACC_LR, va, buf, len);
+	return fwsim_dma_read(v, va, buf, len) ? FWSIM_MKEY_DMA : FWSIM_MKEY_OK;
+}
+
+enum fwsim_mkey_fault fwsim_lkey_write(struct fwsim_vhca *v, bool rlky, uint32_t key, uint32_t pd,
+				       uint64_t va, const void *data, size_t len)
+{
+	int err;
+
+	if (!rlky || key != FWSIM_RESD_LKEY)
+		return fwsim_mkey_write(v, key, pd, FWSIM_ACC_LW, va, data, len);
+	err = fwsim_dma_write(v, va, data, len);
+	return err ? FWSIM_MKEY_DMA : FWSIM_MKEY_OK;
+}
