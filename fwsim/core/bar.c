@@ -3,7 +3,7 @@
  * BAR0: the init segment and, behind it, one UAR page of doorbells per 4 KiB. A write is only noted
  * here; fwsim_run() acts on it, so that a DMA which lands in a BAR cannot enter the core twice.
  */
-#include "core.h"
+#include "eth.h"
 
 #define CMDIF_REV 5
 #define INIT_TIMEOUT_MS 2000 /* what drivers wait for "initializing" if they are told nothing */
@@ -166,14 +166,21 @@ static void cq_doorbell(struct fwsim_vhca *v, uint32_t uar, uint32_t word, uint3
 		fwsim_cq_doorbell(v, cqn, word);
 }
 
-static void qp_doorbell(struct fwsim_vhca *v, uint32_t uar, uint32_t qpn)
+/* QPs and SQs share one space of numbers. */
+static void send_doorbell(struct fwsim_vhca *v, uint32_t uar, uint32_t id)
 {
-	const struct fwsim_qp *qp = fwsim_table_get(&v->obj[FWSIM_OBJ_QP], qpn);
+	const struct fwsim_qp *qp = fwsim_table_get(&v->obj[FWSIM_OBJ_QP], id);
+	const struct fwsim_sq *sq = fwsim_table_get(&v->obj[FWSIM_OBJ_SQ], id);
 
-	if (!qp)
-		fwsim_trace_ignored(v, "doorbell for QP 0x%x, which does not exist", qpn);
-	else if (uar_matches(v, "QP", qpn, qp->uar, uar))
-		fwsim_qp_doorbell(v, qpn);
+	if (qp) {
+		if (uar_matches(v, "QP", id, qp->uar, uar))
+			fwsim_qp_doorbell(v, id);
+	} else if (sq) {
+		if (uar_matches(v, "SQ", id, sq->wq.uar, uar))
+			fwsim_sq_doorbell(v, id);
+	} else {
+		fwsim_trace_ignored(v, "doorbell for QP 0x%x, which does not exist", id);
+	}
 }
 
 /* Registers of BlueFlame: a doorbell at the start of either half; the rest is a copy of the WQE. */
@@ -188,7 +195,7 @@ static void uar_write64(struct fwsim_vhca *v, uint32_t uar, uint32_t reg, uint32
 	if (reg == IFC_UAR_CQ_DB)
 		cq_doorbell(v, uar, hi, lo & 0xffffff);
 	else
-		qp_doorbell(v, uar, lo >> 8);
+		send_doorbell(v, uar, lo >> 8);
 }
 
 static void uar_write(struct fwsim_vhca *v, uint64_t off, const uint8_t *data, unsigned int len)

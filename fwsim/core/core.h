@@ -29,6 +29,7 @@
 struct fwsim_vhca;
 struct fwsim_cmd;
 struct fwsim_page_track;
+struct fwsim_sq;
 struct fwsim_writes;
 struct fwsim_violations;
 struct fwsim_recorder;
@@ -44,6 +45,12 @@ enum fwsim_obj_type {
 	FWSIM_OBJ_EQ,
 	FWSIM_OBJ_CQ,
 	FWSIM_OBJ_QP,
+	FWSIM_OBJ_Q_COUNTER,
+	FWSIM_OBJ_TIS,
+	FWSIM_OBJ_SQ,
+	FWSIM_OBJ_RQ,
+	FWSIM_OBJ_RQT,
+	FWSIM_OBJ_TIR,
 	FWSIM_OBJ_TYPES
 };
 
@@ -302,6 +309,7 @@ struct fwsim {
 	bool running;		/* fwsim_run() is on the stack */
 	bool work;		/* something was latched */
 	struct fwsim_qp *run_head, *run_tail; /* QPs with work to look at */
+	struct fwsim_sq *sq_head, *sq_tail;   /* and SQs */
 	struct fwsim_bar_write bar[FWSIM_BAR_WRITES]; /* ring */
 	unsigned int bar_head, bar_n;
 	struct fwsim_timer *timers; /* by deadline */
@@ -456,6 +464,17 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v);
 	X(RST2INIT_QP, rst2init_qp) X(INIT2RTR_QP, init2rtr_qp) X(RTR2RTS_QP, rtr2rts_qp)          \
 	X(RTS2RTS_QP, rts2rts_qp) X(2ERR_QP, 2err_qp) X(2RST_QP, 2rst_qp)                          \
 	X(INIT2INIT_QP, init2init_qp)                                                              \
+	/* res_wq.c */                                                                             \
+	X(CREATE_SQ, create_sq) X(MODIFY_SQ, modify_sq) X(QUERY_SQ, query_sq)                      \
+	X(DESTROY_SQ, destroy_sq) X(CREATE_RQ, create_rq) X(MODIFY_RQ, modify_rq)                  \
+	X(QUERY_RQ, query_rq) X(DESTROY_RQ, destroy_rq)                                            \
+	/* res_tir.c */                                                                            \
+	X(CREATE_TIS, create_tis) X(MODIFY_TIS, modify_tis) X(QUERY_TIS, query_tis)                \
+	X(DESTROY_TIS, destroy_tis) X(CREATE_TIR, create_tir) X(MODIFY_TIR, modify_tir)            \
+	X(QUERY_TIR, query_tir) X(DESTROY_TIR, destroy_tir) X(CREATE_RQT, create_rqt)              \
+	X(MODIFY_RQT, modify_rqt) X(QUERY_RQT, query_rqt) X(DESTROY_RQT, destroy_rqt)              \
+	X(ALLOC_Q_COUNTER, alloc_q_counter) X(QUERY_Q_COUNTER, query_q_counter)                    \
+	X(DEALLOC_Q_COUNTER, dealloc_q_counter)                                                    \
 	/* mig.c */                                                                                \
 	X(SUSPEND_VHCA, suspend_vhca) X(RESUME_VHCA, resume_vhca)                                  \
 	X(QUERY_VHCA_MIGRATION_STATE, query_vhca_migration_state)                                  \
@@ -612,12 +631,19 @@ enum ifc_status fwsim_qp_decode(struct fwsim_qp *qp);
 void fwsim_obj_init(struct fwsim_vhca *v);
 void fwsim_obj_destroy_all(struct fwsim_vhca *v);
 void fwsim_obj_fini(struct fwsim_vhca *v); /* the same, and frees the tables */
+/* Does @obj name one that is not there? Its kind and number in @what, @id. */
+bool fwsim_obj_missing(struct fwsim_vhca *v, enum fwsim_obj_type type, const struct fwsim_obj *obj,
+		       const char **what, uint32_t *id);
 /*
  * Count @obj as a user of the objects its fields name, and its page list as used. BAD_RES and the
  * missing one's name in @what, or LIM_ERR; then nothing has changed.
  */
 enum ifc_status fwsim_obj_link(struct fwsim_vhca *v, enum fwsim_obj_type type,
 			       struct fwsim_obj *obj, const char **what);
+/* The other way round. */
+void fwsim_obj_unlink(struct fwsim_vhca *v, enum fwsim_obj_type type, struct fwsim_obj *obj);
+/* Set what an object says of the card it is on, and an image does not. */
+void fwsim_obj_own(struct fwsim_vhca *v, enum fwsim_obj_type type, struct fwsim_obj *obj);
 /* Link a new object and give it a number. On refusal it is as before, and still the caller's. */
 enum ifc_status fwsim_obj_insert(struct fwsim_vhca *v, enum fwsim_obj_type type,
 				 struct fwsim_obj *obj, const char **what);

@@ -69,6 +69,29 @@ enum gate_synd {
 	X(2RST_QP, 2rst_qp, qp_2rst, ANY, INIT, PLAIN)                                             \
 	X(QUERY_QP, query_qp, query_qp, ANY, INIT, PLAIN)                                          \
 	X(INIT2INIT_QP, init2init_qp, init2init_qp, ANY, INIT, PLAIN)                              \
+	X(CREATE_SQ, create_sq, create_sq, ANY, INIT, PLAIN)                               \
+	X(MODIFY_SQ, modify_sq, modify_sq, ANY, INIT, PLAIN)                               \
+	X(DESTROY_SQ, destroy_sq, destroy_sq, ANY, INIT, PLAIN)                            \
+	X(QUERY_SQ, query_sq, query_sq, ANY, INIT, PLAIN)                                  \
+	X(CREATE_RQ, create_rq, create_rq, ANY, INIT, PLAIN)                               \
+	X(MODIFY_RQ, modify_rq, modify_rq, ANY, INIT, PLAIN)                               \
+	X(DESTROY_RQ, destroy_rq, destroy_rq, ANY, INIT, PLAIN)                            \
+	X(QUERY_RQ, query_rq, query_rq, ANY, INIT, PLAIN)                                  \
+	X(CREATE_TIS, create_tis, create_tis, ANY, INIT, PLAIN)                            \
+	X(MODIFY_TIS, modify_tis, modify_tis, ANY, INIT, PLAIN)                            \
+	X(DESTROY_TIS, destroy_tis, destroy_tis, ANY, INIT, PLAIN)                         \
+	X(QUERY_TIS, query_tis, query_tis, ANY, INIT, PLAIN)                               \
+	X(CREATE_TIR, create_tir, create_tir, ANY, INIT, PLAIN)                            \
+	X(MODIFY_TIR, modify_tir, modify_tir, ANY, INIT, PLAIN)                            \
+	X(DESTROY_TIR, destroy_tir, destroy_tir, ANY, INIT, PLAIN)                         \
+	X(QUERY_TIR, query_tir, query_tir, ANY, INIT, PLAIN)                               \
+	X(CREATE_RQT, create_rqt, create_rqt, ANY, INIT, PLAIN)                            \
+	X(MODIFY_RQT, modify_rqt, modify_rqt, ANY, INIT, PLAIN)                            \
+	X(DESTROY_RQT, destroy_rqt, destroy_rqt, ANY, INIT, PLAIN)                         \
+	X(QUERY_RQT, query_rqt, query_rqt, ANY, INIT, PLAIN)                               \
+	X(ALLOC_Q_COUNTER, alloc_q_counter, alloc_q_counter, ANY, INIT, PLAIN)             \
+	X(QUERY_Q_COUNTER, query_q_counter, query_q_counter, ANY, INIT, PLAIN)             \
+	X(DEALLOC_Q_COUNTER, dealloc_q_counter, dealloc_q_counter, ANY, INIT, PLAIN)       \
 	X(QUERY_VPORT_STATE, query_vport_state, query_vport_state, ANY, ENABLED, MODS)             \
 	X(MODIFY_VPORT_STATE, modify_vport_state, modify_vport_state, ANY, ENABLED, MODS)          \
 	X(QUERY_NIC_VPORT_CONTEXT, query_nic_vport_context, query_nic_vport_context, ANY, ENABLED, \

@@ -50,6 +50,15 @@ uint16_t fwsim_csum(const uint8_t *p, size_t len, uint16_t sum);
 /* Sum of the pseudo header for an L4 of @l4_len bytes. */
 uint16_t fwsim_csum_pseudo(const struct fwsim_frame *f, uint32_t l4_len);
 
+/* What there may be of each: the log_max_* of the capabilities. */
+#define FWSIM_LOG_SQ 12
+#define FWSIM_LOG_RQ 12
+#define FWSIM_LOG_TIS 8
+#define FWSIM_LOG_TIR 12
+#define FWSIM_LOG_RQT 10
+#define FWSIM_LOG_RQT_SIZE 8
+#define FWSIM_LOG_WQ_SIZE 15
+
 /* ---- work queues, TIS, TIR, RQT: res_wq.c, res_tir.c --------------------------------------- */
 
 /* The `wq` part of an SQ's, RQ's or RMP's context. */
@@ -101,7 +110,7 @@ struct fwsim_tis {
 struct fwsim_rqt {
 	struct fwsim_obj obj;
 	uint16_t max, n;	/* room, and how many are used */
-	uint32_t rq[];		/* RQ numbers, @max of them */
+	uint32_t rq[1u << FWSIM_LOG_RQT_SIZE]; /* RQ numbers */
 };
 
 struct fwsim_tir {
@@ -123,8 +132,14 @@ struct fwsim_q_counter {
 	uint32_t out_of_buffer;
 };
 
+/* Bytes that the ring takes, from the start of its first page. */
+uint64_t fwsim_wq_bytes(const struct fwsim_wq *wq);
+/* The `wq` at @ctx; BAD_PARAM if it is no ring, or its page list (if there is one) does not cover it. */
+enum ifc_status fwsim_wq_decode(struct fwsim_wq *wq, const uint8_t *ctx);
 enum ifc_status fwsim_sq_decode(struct fwsim_sq *sq);
 enum ifc_status fwsim_rq_decode(struct fwsim_rq *rq);
+enum ifc_status fwsim_tis_decode(struct fwsim_tis *tis);
+enum ifc_status fwsim_tir_decode(struct fwsim_tir *tir);
 
 /* ---- the send side: eth_tx.c --------------------------------------------------------------- */
 

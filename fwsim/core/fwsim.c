@@ -5,7 +5,7 @@
  * Nothing here nests. Whoever enters the core while it is busy, as a DMA does that lands in one of the
  * card's own BARs, leaves a note; the call that is on the stack already acts on it.
  */
-#include "core.h"
+#include "eth.h"
 
 #define DEFAULT_FW_MAJOR 28
 #define DEFAULT_FW_MINOR 43
@@ -25,8 +25,9 @@
 #define MAX_CMD_TIMEOUT 0xfffff /* ms; the field has 20 bits */
 #define FIRST_TRACK 0x800 /* numbers of page trackers */
 
-/* Slices of QP work and rounds of the loop in one go; after that other work of the host gets its turn. */
+/* Slices of QP work, send WQEs and rounds of the loop in one go; after that other work of the host gets its turn. */
 #define RUN_QP_BUDGET 64
+#define RUN_SQ_BUDGET 64
 #define RUN_ROUNDS 64
 /* Timers that may expire in one call. */
 #define TIMER_BUDGET 1024
@@ -53,6 +54,7 @@ void fwsim_run(struct fwsim *fw)
 				fwsim_cmdif_run(fw->vhca[i]);
 		more = fwsim_page_track_run(fw);
 		more |= fwsim_rc_run(fw, RUN_QP_BUDGET / 8);
+		more |= fwsim_eth_run(fw, RUN_SQ_BUDGET);
 		more |= fw->work;
 	}
 	fw->running = false;

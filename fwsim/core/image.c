@@ -43,7 +43,7 @@ static void visit_sections(struct fwsim_xfer *x, struct fwsim_vhca *v)
 			uint8_t *p = x->out + hdr;
 
 			ifc_st32(p + FWSIM_IMAGE_OFF_SEC_ID, s);
-			ifc_st32(p + FWSIM_IMAGE_OFF_SEC_VERSION, FWSIM_IMAGE_VERSION);
+			ifc_st32(p + FWSIM_IMAGE_OFF_SEC_VERSION, FWSIM_IMAGE_SECTION_VERSION);
 			ifc_st64(p + FWSIM_IMAGE_OFF_SEC_LEN,
 				 x->pos - hdr - FWSIM_IMAGE_SECTION_HDR);
 		}
@@ -164,10 +164,10 @@ static void load_section(struct fwsim_xfer *x, struct fwsim_vhca *scratch, unsig
 	if (ifc_ld32(p + FWSIM_IMAGE_OFF_SEC_ID) != s)
 		return fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "section %u where %u belongs",
 				      ifc_ld32(p + FWSIM_IMAGE_OFF_SEC_ID), s);
-	if (ifc_ld32(p + FWSIM_IMAGE_OFF_SEC_VERSION) != FWSIM_IMAGE_VERSION)
+	if (ifc_ld32(p + FWSIM_IMAGE_OFF_SEC_VERSION) != FWSIM_IMAGE_SECTION_VERSION)
 		return fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "section %u has version %u, not %u", s,
 				      ifc_ld32(p + FWSIM_IMAGE_OFF_SEC_VERSION),
-				      FWSIM_IMAGE_VERSION);
+				      FWSIM_IMAGE_SECTION_VERSION);
 	payload = ifc_ld64(p + FWSIM_IMAGE_OFF_SEC_LEN);
 	x->pos += FWSIM_IMAGE_SECTION_HDR;
 	if (payload > len - x->pos)
@@ -204,14 +204,15 @@ static struct fwsim_vhca *scratch_new(const struct fwsim_vhca *v)
  */
 static void exchange(struct fwsim_vhca *v, struct fwsim_vhca *s)
 {
-	struct fwsim_qp *qp;
+	struct fwsim_obj *obj;
 
 	fwsim_cmdif_abort(v);
 	fwsim_vhca_drop_objects(v);
-	for (unsigned int t = 0; t < FWSIM_OBJ_TYPES; t++)
+	for (unsigned int t = 0; t < FWSIM_OBJ_TYPES; t++) {
 		SWAP(v->obj[t], s->obj[t]);
-	fwsim_table_for_each(&v->obj[FWSIM_OBJ_QP], qp)
-		qp->vhca = v;
+		fwsim_table_for_each(&v->obj[t], obj)
+			fwsim_obj_own(v, (enum fwsim_obj_type)t, obj);
+	}
 	v->cmd_eqn = s->cmd_eqn;
 	v->pages_eqn = s->pages_eqn;
 	v->pas_used = s->pas_used;

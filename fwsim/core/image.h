@@ -9,7 +9,8 @@
 #include "core.h"
 
 #define FWSIM_IMAGE_MAGIC 0x667773696d564843ULL /* "fwsimVHC" */
-#define FWSIM_IMAGE_VERSION 1u
+#define FWSIM_IMAGE_VERSION 2u	      /* of the format: the frame and the set of sections */
+#define FWSIM_IMAGE_SECTION_VERSION 1u /* of every section */
 #define FWSIM_IMAGE_HDR 64u
 #define FWSIM_IMAGE_SECTION_HDR 16u
 /* Largest image made or taken: a VHCA with as many objects and page addresses as it may have fits. */
@@ -46,6 +47,12 @@ enum fwsim_image_section {
 	FWSIM_IMAGE_SEC_EQ,
 	FWSIM_IMAGE_SEC_CQ,
 	FWSIM_IMAGE_SEC_QP,
+	FWSIM_IMAGE_SEC_Q_COUNTER,
+	FWSIM_IMAGE_SEC_TIS,
+	FWSIM_IMAGE_SEC_SQ,
+	FWSIM_IMAGE_SEC_RQ,
+	FWSIM_IMAGE_SEC_RQT,
+	FWSIM_IMAGE_SEC_TIR,
 	FWSIM_IMAGE_SEC_END
 };
 

@@ -6,6 +6,7 @@
  * An object's context is stored as the driver gave it and decoded again on load by the function that
  * its CREATE command uses; beside it go the page list and what has changed since.
  */
+#include "eth.h"
 #include "image.h"
 
 #include <stdarg.h>
@@ -272,6 +273,69 @@ static void xfer_qp(struct fwsim_xfer *x, void *obj)
 	xfer_bool(x, &qp->db_pending, "pending doorbell");
 }
 
+static void xfer_q_counter(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_q_counter *q = obj;
+
+	xfer_u32(x, &q->out_of_buffer, UINT32_MAX, "out_of_buffer");
+}
+
+static void xfer_tis(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_tis *tis = obj;
+
+	xfer_ctx(x, tis, fwsim_tis_decode);
+}
+
+static void xfer_wq_state(struct fwsim_xfer *x, uint8_t *state)
+{
+	xfer_u8(x, state, FWSIM_WQ_ERR, "state");
+	if (x->mode == FWSIM_XFER_LOAD && *state == FWSIM_WQ_RDY + 1)
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "there is no state %u", *state);
+}
+
+static void xfer_sq(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_sq *sq = obj;
+
+	xfer_ctx(x, sq, fwsim_sq_decode);
+	xfer_pas(x, &sq->wq.buf, fwsim_wq_bytes(&sq->wq));
+	xfer_wq_state(x, &sq->state);
+	xfer_u16(x, &sq->ci, UINT16_MAX, "consumer index");
+	xfer_u16(x, &sq->pi, UINT16_MAX, "producer index");
+	xfer_bool(x, &sq->db_pending, "pending doorbell");
+}
+
+static void xfer_rq(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_rq *rq = obj;
+
+	xfer_ctx(x, rq, fwsim_rq_decode);
+	xfer_pas(x, &rq->wq.buf, fwsim_wq_bytes(&rq->wq));
+	xfer_wq_state(x, &rq->state);
+	xfer_u16(x, &rq->ci, UINT16_MAX, "consumer index");
+	xfer_u16(x, &rq->stride, UINT16_MAX, "stride");
+}
+
+static void xfer_rqt(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_rqt *rqt = obj;
+
+	xfer_u16(x, &rqt->max, 1u << FWSIM_LOG_RQT_SIZE, "room");
+	xfer_u16(x, &rqt->n, 1u << FWSIM_LOG_RQT_SIZE, "entries");
+	if (x->mode == FWSIM_XFER_LOAD && (!rqt->n || rqt->n > rqt->max))
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "%u entries, room for %u", rqt->n, rqt->max);
+	for (unsigned int i = 0; i < rqt->n && !x->bad; i++)
+		xfer_u32(x, &rqt->rq[i], 0xffffff, "RQ number");
+}
+
+static void xfer_tir(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_tir *tir = obj;
+
+	xfer_ctx(x, tir, fwsim_tir_decode);
+}
+
 static const struct xfer_type {
 	const char *name;
 	size_t size;
@@ -285,6 +349,12 @@ static const struct xfer_type {
 	[FWSIM_OBJ_EQ] = { "EQ", sizeof(struct fwsim_eq), xfer_eq },
 	[FWSIM_OBJ_CQ] = { "CQ", sizeof(struct fwsim_cq), xfer_cq },
 	[FWSIM_OBJ_QP] = { "QP", sizeof(struct fwsim_qp), xfer_qp },
+	[FWSIM_OBJ_Q_COUNTER] = { "Q counter", sizeof(struct fwsim_q_counter), xfer_q_counter },
+	[FWSIM_OBJ_TIS] = { "TIS", sizeof(struct fwsim_tis), xfer_tis },
+	[FWSIM_OBJ_SQ] = { "SQ", sizeof(struct fwsim_sq), xfer_sq },
+	[FWSIM_OBJ_RQ] = { "RQ", sizeof(struct fwsim_rq), xfer_rq },
+	[FWSIM_OBJ_RQT] = { "RQT", sizeof(struct fwsim_rqt), xfer_rqt },
+	[FWSIM_OBJ_TIR] = { "TIR", sizeof(struct fwsim_tir), xfer_tir },
 };
 _Static_assert(sizeof(xfer_types) / sizeof(xfer_types[0]) == FWSIM_OBJ_TYPES,
 	       "every type of object is in the image");
@@ -308,8 +378,7 @@ static void load_objs(struct fwsim_xfer *x, struct fwsim_vhca *v, enum fwsim_obj
 			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "not above the one before it, 0x%x",
 				       last);
 		last = obj->id = x->id;
-		if (type == FWSIM_OBJ_QP)
-			((struct fwsim_qp *)obj)->vhca = v;
+		fwsim_obj_own(v, type, obj);
 		xt->fields(x, obj);
 		if (!x->bad) {
 			st = fwsim_table_add_at(&v->obj[type], obj, x->id);
@@ -477,49 +546,29 @@ void fwsim_xfer_section(struct fwsim_xfer *x, struct fwsim_vhca *v,
 
 /* ---- checks between objects ----------------------------------------------------------------- */
 
-static void check_ref(struct fwsim_xfer *x, struct fwsim_vhca *v, enum fwsim_obj_type type,
-		      uint32_t id)
-{
-	if (!fwsim_table_get(&v->obj[type], id))
-		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "it names %s 0x%x, which is not there",
-			       xfer_types[type].name, id);
-}
-
-#define for_each_of(x, v, type, o)                                                                 \
-	(x)->what = xfer_types[type].name;                                                         \
-	fwsim_table_for_each(&(v)->obj[type], o)
-
 void fwsim_xfer_check(struct fwsim_xfer *x, struct fwsim_vhca *v)
 {
-	struct fwsim_mkey *m;
+	struct fwsim_obj *obj;
 	struct fwsim_eq *eq;
-	struct fwsim_cq *cq;
-	struct fwsim_qp *qp;
 
-	for_each_of(x, v, FWSIM_OBJ_MKEY, m) {
-		x->id = m->obj.id;
-		check_ref(x, v, FWSIM_OBJ_PD, m->pd);
+	for (unsigned int t = 0; t < FWSIM_OBJ_TYPES; t++) {
+		const char *what;
+		uint32_t id;
+
+		x->what = xfer_types[t].name;
+		fwsim_table_for_each(&v->obj[t], obj) {
+			x->id = obj->id;
+			if (fwsim_obj_missing(v, (enum fwsim_obj_type)t, obj, &what, &id))
+				fwsim_xfer_bad(x, IFC_ST_BAD_PARAM,
+					       "it names %s 0x%x, which is not there", what, id);
+		}
 	}
-	for_each_of(x, v, FWSIM_OBJ_EQ, eq) {
+	x->what = xfer_types[FWSIM_OBJ_EQ].name;
+	fwsim_table_for_each(&v->obj[FWSIM_OBJ_EQ], eq) {
 		x->id = eq->obj.id;
-		check_ref(x, v, FWSIM_OBJ_UAR, eq->uar);
 		if (eq->vector >= v->fw->cfg.vf_msix)
 			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "vector %u, there are %u", eq->vector,
 				       v->fw->cfg.vf_msix);
-	}
-	for_each_of(x, v, FWSIM_OBJ_CQ, cq) {
-		x->id = cq->obj.id;
-		check_ref(x, v, FWSIM_OBJ_UAR, cq->uar);
-		check_ref(x, v, FWSIM_OBJ_EQ, cq->eqn);
-	}
-	for_each_of(x, v, FWSIM_OBJ_QP, qp) {
-		x->id = qp->obj.id;
-		check_ref(x, v, FWSIM_OBJ_PD, qp->pd);
-		check_ref(x, v, FWSIM_OBJ_UAR, qp->uar);
-		if (qp->has_sq)
-			check_ref(x, v, FWSIM_OBJ_CQ, qp->cqn_snd);
-		if (qp->has_rq)
-			check_ref(x, v, FWSIM_OBJ_CQ, qp->cqn_rcv);
 	}
 	x->what = NULL;
 	if (!x->bad) {

@@ -7,12 +7,13 @@
  * Numbers start above zero for every type, so that a context that a driver forgot to fill names
  * nothing, and each type has a base of its own, so that a number of one type is no number of another.
  */
-#include "core.h"
+#include "eth.h"
 
 /* Addresses in page lists that one VHCA may have, all objects together: 16 GiB in 4 KiB pages. */
 #define OBJ_MAX_PAS (1u << 22)
 
-#define OBJ_MAX_REFS 4
+/* Objects that one of a fixed number names; only an RQT has more. */
+#define OBJ_FIXED_REFS 4
 
 struct obj_ref {
 	enum fwsim_obj_type type;
@@ -22,13 +23,16 @@ struct obj_ref {
 static const char *const obj_type_name[FWSIM_OBJ_TYPES] = {
 	[FWSIM_OBJ_UAR] = "UAR", [FWSIM_OBJ_PD] = "PD",	    [FWSIM_OBJ_TD] = "transport domain",
 	[FWSIM_OBJ_XRCD] = "XRCD", [FWSIM_OBJ_MKEY] = "mkey", [FWSIM_OBJ_EQ] = "EQ",
-	[FWSIM_OBJ_CQ] = "CQ",	   [FWSIM_OBJ_QP] = "QP",
+	[FWSIM_OBJ_CQ] = "CQ",	   [FWSIM_OBJ_QP] = "QP",	 [FWSIM_OBJ_Q_COUNTER] = "Q counter",
+	[FWSIM_OBJ_TIS] = "TIS",   [FWSIM_OBJ_SQ] = "SQ",	 [FWSIM_OBJ_RQ] = "RQ",
+	[FWSIM_OBJ_RQT] = "RQT",   [FWSIM_OBJ_TIR] = "TIR",
 };
 
 /* Users before what they use. */
 static const enum fwsim_obj_type obj_destroy_order[FWSIM_OBJ_TYPES] = {
-	FWSIM_OBJ_QP, FWSIM_OBJ_MKEY, FWSIM_OBJ_CQ,   FWSIM_OBJ_EQ,
-	FWSIM_OBJ_PD, FWSIM_OBJ_TD,   FWSIM_OBJ_XRCD, FWSIM_OBJ_UAR,
+	FWSIM_OBJ_TIR, FWSIM_OBJ_RQT,	FWSIM_OBJ_RQ, FWSIM_OBJ_SQ, FWSIM_OBJ_TIS,
+	FWSIM_OBJ_QP,  FWSIM_OBJ_Q_COUNTER, FWSIM_OBJ_MKEY, FWSIM_OBJ_CQ, FWSIM_OBJ_EQ,
+	FWSIM_OBJ_PD,  FWSIM_OBJ_TD,	FWSIM_OBJ_XRCD, FWSIM_OBJ_UAR,
 };
 
 void fwsim_obj_init(struct fwsim_vhca *v)
@@ -44,7 +48,14 @@ void fwsim_obj_init(struct fwsim_vhca *v)
 	fwsim_table_init(&v->obj[FWSIM_OBJ_MKEY], 0x100, (1u << 20) - 0x100);
 	fwsim_table_init(&v->obj[FWSIM_OBJ_EQ], 1, (1u << 6) - 1);
 	fwsim_table_init(&v->obj[FWSIM_OBJ_CQ], 0x80, (1u << 16) - 0x80);
+	/* a doorbell and a CQE tell a QP, an SQ and an RQ by the number alone */
 	fwsim_table_init(&v->obj[FWSIM_OBJ_QP], 0x40, (1u << 14) - 0x40);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_SQ], 0x4000, 1u << FWSIM_LOG_SQ);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_RQ], 0x8000, 1u << FWSIM_LOG_RQ);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_Q_COUNTER], 1, 255);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_TIS], 0x20, (1u << FWSIM_LOG_TIS) - 0x20);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_RQT], 0x30, (1u << FWSIM_LOG_RQT) - 0x30);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_TIR], 0x100, (1u << FWSIM_LOG_TIR) - 0x100);
 }
 
 static struct fwsim_pas *obj_pas(enum fwsim_obj_type type, struct fwsim_obj *obj)
@@ -58,81 +69,142 @@ static struct fwsim_pas *obj_pas(enum fwsim_obj_type type, struct fwsim_obj *obj
 		return &((struct fwsim_cq *)obj)->buf;
 	case FWSIM_OBJ_QP:
 		return &((struct fwsim_qp *)obj)->buf;
+	case FWSIM_OBJ_SQ:
+		return &((struct fwsim_sq *)obj)->wq.buf;
+	case FWSIM_OBJ_RQ:
+		return &((struct fwsim_rq *)obj)->wq.buf;
 	default:
 		return NULL;
 	}
 }
 
-/* What @obj names; returns how many. */
-static unsigned int obj_refs(enum fwsim_obj_type type, const struct fwsim_obj *obj,
-			     struct obj_ref ref[OBJ_MAX_REFS])
+/* What @obj names, one by one: @i counts up from 0. False: no more. */
+static bool obj_ref(enum fwsim_obj_type type, const struct fwsim_obj *obj, unsigned int i,
+		    struct obj_ref *ref)
 {
+	struct obj_ref r[OBJ_FIXED_REFS];
 	unsigned int n = 0;
 
+#define REF(t, number) r[n++] = (struct obj_ref){ FWSIM_OBJ_##t, (number) }
 	switch (type) {
 	case FWSIM_OBJ_MKEY:
-		ref[n++] = (struct obj_ref){ FWSIM_OBJ_PD, ((const struct fwsim_mkey *)obj)->pd };
+		REF(PD, ((const struct fwsim_mkey *)obj)->pd);
 		break;
 	case FWSIM_OBJ_EQ:
-		ref[n++] = (struct obj_ref){ FWSIM_OBJ_UAR, ((const struct fwsim_eq *)obj)->uar };
+		REF(UAR, ((const struct fwsim_eq *)obj)->uar);
 		break;
 	case FWSIM_OBJ_CQ: {
 		const struct fwsim_cq *cq = (const struct fwsim_cq *)obj;
 
-		ref[n++] = (struct obj_ref){ FWSIM_OBJ_UAR, cq->uar };
-		ref[n++] = (struct obj_ref){ FWSIM_OBJ_EQ, cq->eqn };
+		REF(UAR, cq->uar);
+		REF(EQ, cq->eqn);
 		break;
 	}
 	case FWSIM_OBJ_QP: {
 		const struct fwsim_qp *qp = (const struct fwsim_qp *)obj;
 
-		ref[n++] = (struct obj_ref){ FWSIM_OBJ_PD, qp->pd };
-		ref[n++] = (struct obj_ref){ FWSIM_OBJ_UAR, qp->uar };
+		REF(PD, qp->pd);
+		REF(UAR, qp->uar);
 		if (qp->has_sq)
-			ref[n++] = (struct obj_ref){ FWSIM_OBJ_CQ, qp->cqn_snd };
+			REF(CQ, qp->cqn_snd);
 		if (qp->has_rq)
-			ref[n++] = (struct obj_ref){ FWSIM_OBJ_CQ, qp->cqn_rcv };
+			REF(CQ, qp->cqn_rcv);
+		break;
+	}
+	case FWSIM_OBJ_TIS:
+		REF(TD, ((const struct fwsim_tis *)obj)->td);
+		break;
+	case FWSIM_OBJ_SQ: {
+		const struct fwsim_sq *sq = (const struct fwsim_sq *)obj;
+
+		REF(PD, sq->wq.pd);
+		REF(UAR, sq->wq.uar);
+		REF(CQ, sq->cqn);
+		if (sq->tisn)
+			REF(TIS, sq->tisn);
+		break;
+	}
+	case FWSIM_OBJ_RQ: {
+		const struct fwsim_rq *rq = (const struct fwsim_rq *)obj;
+
+		REF(PD, rq->wq.pd);
+		REF(CQ, rq->cqn);
+		if (rq->counter_set)
+			REF(Q_COUNTER, rq->counter_set);
+		break;
+	}
+	case FWSIM_OBJ_RQT: {
+		const struct fwsim_rqt *rqt = (const struct fwsim_rqt *)obj;
+
+		if (i < rqt->n)
+			*ref = (struct obj_ref){ FWSIM_OBJ_RQ, rqt->rq[i] };
+		return i < rqt->n;
+	}
+	case FWSIM_OBJ_TIR: {
+		const struct fwsim_tir *tir = (const struct fwsim_tir *)obj;
+
+		REF(TD, tir->td);
+		if (tir->indirect)
+			REF(RQT, tir->rqtn);
+		else
+			REF(RQ, tir->rqn);
 		break;
 	}
 	default:
 		break;
 	}
-	return n;
+#undef REF
+	if (i < n)
+		*ref = r[i];
+	return i < n;
+}
+
+bool fwsim_obj_missing(struct fwsim_vhca *v, enum fwsim_obj_type type, const struct fwsim_obj *obj,
+		       const char **what, uint32_t *id)
+{
+	struct obj_ref ref;
+	unsigned int i;
+
+	for (i = 0; obj_ref(type, obj, i, &ref); i++) {
+		if (fwsim_table_get(&v->obj[ref.type], ref.id))
+			continue;
+		*what = obj_type_name[ref.type];
+		*id = ref.id;
+		return true;
+	}
+	return false;
 }
 
 enum ifc_status fwsim_obj_link(struct fwsim_vhca *v, enum fwsim_obj_type type,
 			       struct fwsim_obj *obj, const char **what)
 {
 	struct fwsim_pas *pas = obj_pas(type, obj);
-	struct obj_ref ref[OBJ_MAX_REFS];
-	unsigned int i, n = obj_refs(type, obj, ref);
+	struct obj_ref ref;
+	unsigned int i;
+	uint32_t id;
 
-	for (i = 0; i < n; i++) {
-		if (!fwsim_table_get(&v->obj[ref[i].type], ref[i].id)) {
-			*what = obj_type_name[ref[i].type];
-			return IFC_ST_BAD_RES;
-		}
-	}
+	if (fwsim_obj_missing(v, type, obj, what, &id))
+		return IFC_ST_BAD_RES;
 	if (pas && pas->n > OBJ_MAX_PAS - v->pas_used) {
 		*what = "page list";
 		return IFC_ST_LIM_ERR;
 	}
 	if (pas)
 		v->pas_used += pas->n;
-	for (i = 0; i < n; i++)
-		((struct fwsim_obj *)fwsim_table_get(&v->obj[ref[i].type], ref[i].id))->refs++;
+	for (i = 0; obj_ref(type, obj, i, &ref); i++)
+		((struct fwsim_obj *)fwsim_table_get(&v->obj[ref.type], ref.id))->refs++;
 	return IFC_ST_OK;
 }
 
-static void obj_unlink(struct fwsim_vhca *v, enum fwsim_obj_type type, struct fwsim_obj *obj)
+void fwsim_obj_unlink(struct fwsim_vhca *v, enum fwsim_obj_type type, struct fwsim_obj *obj)
 {
 	struct fwsim_pas *pas = obj_pas(type, obj);
-	struct obj_ref ref[OBJ_MAX_REFS];
-	unsigned int i, n = obj_refs(type, obj, ref);
 	struct fwsim_obj *used;
+	struct obj_ref ref;
+	unsigned int i;
 
-	for (i = 0; i < n; i++) {
-		used = fwsim_table_get(&v->obj[ref[i].type], ref[i].id);
+	for (i = 0; obj_ref(type, obj, i, &ref); i++) {
+		used = fwsim_table_get(&v->obj[ref.type], ref.id);
 		if (used && used->refs)
 			used->refs--;
 	}
@@ -166,7 +238,7 @@ enum ifc_status fwsim_obj_insert(struct fwsim_vhca *v, enum fwsim_obj_type type,
 		return st;
 	st = fwsim_table_add(&v->obj[type], obj);
 	if (st != IFC_ST_OK) {
-		obj_unlink(v, type, obj);
+		fwsim_obj_unlink(v, type, obj);
 		*what = "number";
 		return st;
 	}
@@ -188,10 +260,12 @@ void fwsim_obj_destroy(struct fwsim_vhca *v, enum fwsim_obj_type type, struct fw
 {
 	if (type == FWSIM_OBJ_QP)
 		fwsim_qp_unschedule((struct fwsim_qp *)obj);
+	if (type == FWSIM_OBJ_SQ)
+		fwsim_sq_unschedule((struct fwsim_sq *)obj);
 	if (type == FWSIM_OBJ_EQ)
 		fwsim_fault_forget_eq(v, obj->id);
 	fwsim_table_del(&v->obj[type], obj->id);
-	obj_unlink(v, type, obj);
+	fwsim_obj_unlink(v, type, obj);
 	if (type == FWSIM_OBJ_EQ)
 		obj_find_eqs(v);
 	fwsim_obj_free(type, obj);
@@ -224,6 +298,14 @@ void fwsim_obj_fini(struct fwsim_vhca *v)
 		fwsim_table_fini(&v->obj[i]);
 }
 
+void fwsim_obj_own(struct fwsim_vhca *v, enum fwsim_obj_type type, struct fwsim_obj *obj)
+{
+	if (type == FWSIM_OBJ_QP)
+		((struct fwsim_qp *)obj)->vhca = v;
+	if (type == FWSIM_OBJ_SQ)
+		((struct fwsim_sq *)obj)->vhca = v;
+}
+
 enum ifc_status fwsim_obj_relink(struct fwsim_vhca *v)
 {
 	enum ifc_status st;
@@ -240,8 +322,7 @@ enum ifc_status fwsim_obj_relink(struct fwsim_vhca *v)
 			st = fwsim_obj_link(v, (enum fwsim_obj_type)i, obj, &what);
 			if (st != IFC_ST_OK)
 				return st;
-			if (i == FWSIM_OBJ_QP) /* what is of the card and not of the image */
-				((struct fwsim_qp *)obj)->vhca = v;
+			fwsim_obj_own(v, (enum fwsim_obj_type)i, obj);
 		}
 	}
 	obj_find_eqs(v);

@@ -12,7 +12,7 @@
  *	vport settings	 kept		administrative	administrative
  *	vhca_id, ENABLE_HCA by the PF, clock: always kept
  */
-#include "core.h"
+#include "eth.h"
 
 #define VHCA_ID_PF 0x01
 #define VHCA_ID_VF 0x10
@@ -145,5 +145,7 @@ void fwsim_vhca_rescan(struct fwsim_vhca *v)
 		fwsim_event_rescan(v);
 	if (fwsim_vhca_may_initiate(v))
 		fwsim_rc_rescan(v);
+	if (fwsim_vhca_may_initiate(v))
+		fwsim_eth_rescan(v);
 	fwsim_kick(v->fw);
 }
