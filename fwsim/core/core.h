@@ -30,6 +30,7 @@ struct fwsim_vhca;
 struct fwsim_cmd;
 struct fwsim_page_track;
 struct fwsim_sq;
+struct fwsim_flow;
 struct fwsim_writes;
 struct fwsim_violations;
 struct fwsim_recorder;
@@ -279,6 +280,7 @@ struct fwsim_vhca {
 	uint32_t cmd_eqn, pages_eqn; /* EQs whose mask has the CMD / PAGE_REQUEST bit; 0 = none (ids start at 1) */
 	struct fwsim_page_track *tracks; /* trackers of what it writes: page_track.c */
 	struct fwsim_writes *writes;	 /* what it has written, if asked for: oracle.c */
+	struct fwsim_flow *flow; /* flow tables, NULL: none yet: flow.c */
 	struct fwsim_vport vport;
 	uint8_t gid[FWSIM_GIDS][IFC_SZ(roce_addr_layout)];
 };
@@ -475,6 +477,16 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v);
 	X(MODIFY_RQT, modify_rqt) X(QUERY_RQT, query_rqt) X(DESTROY_RQT, destroy_rqt)              \
 	X(ALLOC_Q_COUNTER, alloc_q_counter) X(QUERY_Q_COUNTER, query_q_counter)                    \
 	X(DEALLOC_Q_COUNTER, dealloc_q_counter)                                                    \
+	/* flow_cmd.c */                                                                           \
+	X(CREATE_FLOW_TABLE, create_flow_table) X(MODIFY_FLOW_TABLE, modify_flow_table)            \
+	X(QUERY_FLOW_TABLE, query_flow_table) X(DESTROY_FLOW_TABLE, destroy_flow_table)            \
+	X(SET_FLOW_TABLE_ROOT, set_flow_table_root) X(CREATE_FLOW_GROUP, create_flow_group)        \
+	X(QUERY_FLOW_GROUP, query_flow_group) X(DESTROY_FLOW_GROUP, destroy_flow_group)            \
+	X(SET_FLOW_TABLE_ENTRY, set_flow_table_entry)                                              \
+	X(QUERY_FLOW_TABLE_ENTRY, query_flow_table_entry)                                          \
+	X(DELETE_FLOW_TABLE_ENTRY, delete_flow_table_entry)                                        \
+	X(ALLOC_FLOW_COUNTER, alloc_flow_counter) X(DEALLOC_FLOW_COUNTER, dealloc_flow_counter)    \
+	X(QUERY_FLOW_COUNTER, query_flow_counter)                                                  \
 	/* mig.c */                                                                                \
 	X(SUSPEND_VHCA, suspend_vhca) X(RESUME_VHCA, resume_vhca)                                  \
 	X(QUERY_VHCA_MIGRATION_STATE, query_vhca_migration_state)                                  \

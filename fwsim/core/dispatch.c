@@ -92,6 +92,20 @@ enum gate_synd {
 	X(ALLOC_Q_COUNTER, alloc_q_counter, alloc_q_counter, ANY, INIT, PLAIN)             \
 	X(QUERY_Q_COUNTER, query_q_counter, query_q_counter, ANY, INIT, PLAIN)             \
 	X(DEALLOC_Q_COUNTER, dealloc_q_counter, dealloc_q_counter, ANY, INIT, PLAIN)       \
+	X(SET_FLOW_TABLE_ROOT, set_flow_table_root, set_flow_table_root, ANY, INIT, MODS)          \
+	X(CREATE_FLOW_TABLE, create_flow_table, create_flow_table, ANY, INIT, PLAIN)               \
+	X(MODIFY_FLOW_TABLE, modify_flow_table, modify_flow_table, ANY, INIT, PLAIN)               \
+	X(QUERY_FLOW_TABLE, query_flow_table, query_flow_table, ANY, INIT, PLAIN)                  \
+	X(DESTROY_FLOW_TABLE, destroy_flow_table, destroy_flow_table, ANY, INIT, PLAIN)            \
+	X(CREATE_FLOW_GROUP, create_flow_group, create_flow_group, ANY, INIT, PLAIN)               \
+	X(QUERY_FLOW_GROUP, query_flow_group, query_flow_group, ANY, INIT, PLAIN)                  \
+	X(DESTROY_FLOW_GROUP, destroy_flow_group, destroy_flow_group, ANY, INIT, PLAIN)            \
+	X(SET_FLOW_TABLE_ENTRY, set_flow_table_entry, set_fte, ANY, INIT, MODS)                    \
+	X(QUERY_FLOW_TABLE_ENTRY, query_flow_table_entry, query_fte, ANY, INIT, PLAIN)             \
+	X(DELETE_FLOW_TABLE_ENTRY, delete_flow_table_entry, delete_fte, ANY, INIT, PLAIN)          \
+	X(ALLOC_FLOW_COUNTER, alloc_flow_counter, alloc_flow_counter, ANY, INIT, PLAIN)            \
+	X(DEALLOC_FLOW_COUNTER, dealloc_flow_counter, dealloc_flow_counter, ANY, INIT, PLAIN)      \
+	X(QUERY_FLOW_COUNTER, query_flow_counter, query_flow_counter, ANY, INIT, PLAIN)            \
 	X(QUERY_VPORT_STATE, query_vport_state, query_vport_state, ANY, ENABLED, MODS)             \
 	X(MODIFY_VPORT_STATE, modify_vport_state, modify_vport_state, ANY, ENABLED, MODS)          \
 	X(QUERY_NIC_VPORT_CONTEXT, query_nic_vport_context, query_nic_vport_context, ANY, ENABLED, \

@@ -41,6 +41,7 @@ struct fwsim_frame {
 	uint32_t l3_end;	/* where the IP packet ends, padding left out */
 	uint16_t l4;		/* TCP, UDP or other L4 header */
 	uint16_t payload;	/* behind the TCP or UDP header */
+	bool self;		/* set by the eSwitch: it comes back to the vport that has sent it */
 };
 
 /* Find the headers. False: shorter than an Ethernet header, or longer than FWSIM_LSO_MAX. */

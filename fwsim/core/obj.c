@@ -7,7 +7,7 @@
  * Numbers start above zero for every type, so that a context that a driver forgot to fill names
  * nothing, and each type has a base of its own, so that a number of one type is no number of another.
  */
-#include "eth.h"
+#include "flow.h"
 
 /* Addresses in page lists that one VHCA may have, all objects together: 16 GiB in 4 KiB pages. */
 #define OBJ_MAX_PAS (1u << 22)
@@ -277,6 +277,7 @@ void fwsim_obj_destroy_all(struct fwsim_vhca *v)
 	unsigned int i;
 
 	fwsim_page_track_drop(v); /* they use QPs */
+	fwsim_flow_drop(v);	  /* they use TIRs */
 	for (i = 0; i < FWSIM_OBJ_TYPES; i++) {
 		struct fwsim_table *t = &v->obj[obj_destroy_order[i]];
 		uint32_t id = 0;
@@ -326,5 +327,5 @@ enum ifc_status fwsim_obj_relink(struct fwsim_vhca *v)
 		}
 	}
 	obj_find_eqs(v);
-	return IFC_ST_OK;
+	return fwsim_flow_relink(v);
 }
