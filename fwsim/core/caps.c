@@ -3,7 +3,7 @@
  * Capabilities: what the card offers to which function, and what a driver has chosen of it. The values
  * follow docs/cmdif.rst; whatever is not set here is not offered.
  */
-#include "core.h"
+#include "eth.h"
 
 #define CAP_LEN 4096
 #define CAP_GENERAL 0x0
@@ -47,6 +47,15 @@ static void general_max(const struct fwsim_vhca *v, uint8_t *cap)
 	GEN(cap, log_max_pd, 16);
 	GEN(cap, log_max_xrcd, 10);
 	GEN(cap, log_max_transport_domain, 10);
+	GEN(cap, log_max_wq_sz, FWSIM_LOG_WQ_SIZE);
+	GEN(cap, log_max_sq, FWSIM_LOG_SQ);
+	GEN(cap, log_max_rq, FWSIM_LOG_RQ);
+	GEN(cap, log_max_tis, FWSIM_LOG_TIS);
+	GEN(cap, log_max_tir, FWSIM_LOG_TIR);
+	GEN(cap, log_max_rqt, FWSIM_LOG_RQT);
+	GEN(cap, log_max_rqt_size, FWSIM_LOG_RQT_SIZE);
+	GEN(cap, modify_rq_counter_set_id, 1);
+	GEN(cap, cq_moderation, 1);
 	GEN(cap, log_max_ra_req_qp, 4);
 	GEN(cap, log_max_ra_res_qp, 4);
 	GEN(cap, log_max_msg, 30);
@@ -58,13 +67,14 @@ static void general_max(const struct fwsim_vhca *v, uint8_t *cap)
 	GEN(cap, umr_modify_atomic_disabled, 1);
 	GEN(cap, umr_indirect_mkey_disabled, 1);
 
-	/*
-	 * Port and vport. There is no Ethernet data path yet, and a driver warns about an Ethernet port
-	 * without offloads: so the port is one of the other type. RC QPs are routed alike on both.
-	 */
-	GEN(cap, port_type, MLX5_CAP_PORT_TYPE_IB);
+	/* port and vport; RC QPs are routed alike on both types of port */
+	if (v->fw->cfg.port == FWSIM_PORT_ETH) {
+		fwsim_cap_eth_general(v, cap);
+	} else {
+		GEN(cap, port_type, MLX5_CAP_PORT_TYPE_IB);
+		GEN(cap, ib_virt, 1); /* ask the HCA vport context, not by MADs */
+	}
 	GEN(cap, vport_group_manager, pf);
-	GEN(cap, ib_virt, 1); /* ask the HCA vport context, not by MADs */
 	GEN(cap, num_ports, 1);
 	GEN(cap, num_vhca_ports, 1);
 	GEN(cap, native_port_num, 1);
@@ -157,7 +167,7 @@ static bool cap_max(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap)
 			adv_virtualization_max(&v->fw->cfg, cap);
 		return has_tracker(v);
 	}
-	return false;
+	return fwsim_cap_eth(v, type, cap);
 }
 
 bool fwsim_cap_get(struct fwsim_vhca *v, unsigned int type, bool current_value, uint8_t *cap)

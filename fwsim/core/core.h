@@ -504,6 +504,9 @@ FWSIM_HANDLERS(FWSIM_DECLARE_HANDLER)
 
 /* Fill @cap (4096 bytes) with capability block @type as @v sees it. False: no such type. */
 bool fwsim_cap_get(struct fwsim_vhca *v, unsigned int type, bool current_value, uint8_t *cap);
+/* The parts of it that only a card with an Ethernet port has: caps_eth.c. */
+void fwsim_cap_eth_general(const struct fwsim_vhca *v, uint8_t *cap);
+bool fwsim_cap_eth(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap);
 /* 64-bit digest of what a VF of this card offers; part of the image header. */
 uint64_t fwsim_cap_digest(struct fwsim_vhca *v);
 /* Could SET_HCA_CAP have stored @block (4096 bytes) as cap_cur[@index]? */

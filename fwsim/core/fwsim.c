@@ -218,6 +218,8 @@ static bool config_check(struct fwsim_config *c, char *err, size_t err_len)
 	}
 	if (!c->psid[0])
 		memcpy(c->psid, DEFAULT_PSID, sizeof(DEFAULT_PSID));
+	if (c->port == FWSIM_PORT_DEFAULT)
+		c->port = FWSIM_PORT_IB;
 	if (!c->pf_msix)
 		c->pf_msix = DEFAULT_MSIX;
 	if (!c->vf_msix)

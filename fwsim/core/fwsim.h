@@ -25,12 +25,16 @@
 
 struct fwsim;
 
+/* What the port is. */
+enum fwsim_port { FWSIM_PORT_DEFAULT, FWSIM_PORT_IB, FWSIM_PORT_ETH };
+
 /* What the card is. Zeroed fields take the default named. */
 struct fwsim_config {
 	unsigned int max_vfs;	/* TotalVFs, 0..FWSIM_MAX_VFS; no default */
 	uint8_t mac[6];		/* permanent MAC of the PF; VF i has it plus i + 1 */
 	unsigned int fw_major, fw_minor, fw_sub; /* default 28.43.1014 */
 	char psid[FWSIM_PSID_LEN + 1];		 /* default "MT_0000000838" */
+	enum fwsim_port port;			 /* default InfiniBand */
 	unsigned int pf_msix, vf_msix; /* MSI-X vectors; default 64; a vector beyond is refused in CREATE_EQ */
 	unsigned int boot_pages; /* 4 KiB pages asked for at boot, per function */
 	unsigned int init_pages; /* and before INIT_HCA */

@@ -101,6 +101,7 @@ struct FwsimPf {
     uint32_t cmd_timeout_ms;
     uint64_t image_bytes_per_sec;
     char *profile;
+    char *port_type;
     uint64_t track_memory;
     uint64_t chunk_bytes;
     uint64_t bulk_bytes;

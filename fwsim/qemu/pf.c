@@ -191,6 +191,16 @@ static bool fwsim_pf_config(FwsimPf *pf, struct fwsim_config *cfg, Error **errp)
     if (pf->profile && !fwsim_pf_set_profile(pf, cfg, errp)) {
         return false;
     }
+    if (!pf->port_type) {
+        cfg->port = FWSIM_PORT_DEFAULT;
+    } else if (!strcmp(pf->port_type, "ib")) {
+        cfg->port = FWSIM_PORT_IB;
+    } else if (!strcmp(pf->port_type, "eth")) {
+        cfg->port = FWSIM_PORT_ETH;
+    } else {
+        error_setg(errp, "port-type is '%s', must be ib or eth", pf->port_type);
+        return false;
+    }
 
     cfg->max_vfs = pf->vfs;
     cfg->pf_msix = pf->msix_vectors;
@@ -372,6 +382,7 @@ static void fwsim_pf_get_pages_held(Object *obj, Visitor *v, const char *name,
 static const Property fwsim_pf_properties[] = {
     DEFINE_PROP_UINT32("vfs", FwsimPf, vfs, 8),
     DEFINE_PROP_MACADDR("mac", FwsimPf, mac),
+    DEFINE_PROP_STRING("port-type", FwsimPf, port_type),
     DEFINE_PROP_STRING("fw-version", FwsimPf, fw_version),
     DEFINE_PROP_STRING("psid", FwsimPf, psid),
     DEFINE_PROP_UINT32("msix", FwsimPf, msix_vectors, 64),
@@ -403,6 +414,8 @@ static const struct {
     { "vfs", "number of virtual functions, 0 to 127" },
     { "mac", "permanent MAC address of the PF; VF i has it plus i + 1 "
              "(default: 52:54:00:c7:NN:00, NN counting the cards)" },
+    { "port-type", "what the card's port is: ib (default), or eth with a "
+                   "network interface per function" },
     { "fw-version", "firmware version that the card reports "
                     "(default: 28.43.1014)" },
     { "psid", "board id that the card reports, at most 16 characters "

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Capabilities: what drivers need to see, who may look, and what SET_HCA_CAP keeps. */
+#include "eth.h"
 #include "harness.h"
 
 #define GENERAL 0x0
+#define ETHERNET_OFFLOADS 0x1
 #define ROCE 0x4
+#define FLOW_TABLE 0x7
 #define GENERAL_2 0x20
 #define MAX 0
 #define CUR 1
@@ -86,7 +89,8 @@ static void limits_are_those_of_the_tables(void **state)
 	} *l, limit[] = {
 		{ FWSIM_OBJ_PD, 16 }, { FWSIM_OBJ_MKEY, 20 }, { FWSIM_OBJ_EQ, 6 },
 		{ FWSIM_OBJ_CQ, 16 }, { FWSIM_OBJ_QP, 14 }, { FWSIM_OBJ_XRCD, 10 },
-		{ FWSIM_OBJ_TD, 10 },
+		{ FWSIM_OBJ_TD, 10 }, { FWSIM_OBJ_TIS, 8 }, { FWSIM_OBJ_TIR, 12 },
+		{ FWSIM_OBJ_RQT, 10 },
 	};
 	struct harness *h = enabled();
 	uint8_t cap[4096];
@@ -105,6 +109,56 @@ static void limits_are_those_of_the_tables(void **state)
 	assert_int_equal(IFC_GET(cmd_hca_cap, cap, log_max_qp), 14);
 	assert_int_equal(IFC_GET(cmd_hca_cap, cap, log_max_xrcd), 10);
 	assert_int_equal(IFC_GET(cmd_hca_cap, cap, log_max_transport_domain), 10);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, log_max_tis), 8);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, log_max_tir), 12);
+	assert_int_equal(IFC_GET(cmd_hca_cap, cap, log_max_rqt), 10);
+	/* these begin at a number of their own */
+	assert_int_equal(h->fw->vhca[1]->obj[FWSIM_OBJ_SQ].max,
+			 1u << IFC_GET(cmd_hca_cap, cap, log_max_sq));
+	assert_int_equal(h->fw->vhca[1]->obj[FWSIM_OBJ_RQ].max,
+			 1u << IFC_GET(cmd_hca_cap, cap, log_max_rq));
+	h_free(h);
+}
+
+/* What mlx5e looks for before it makes a network interface, on the PF and on a VF. */
+static void ethernet_is_enough_for_mlx5e(void **state)
+{
+	struct fwsim_config cfg = h_default_config();
+	struct harness *h;
+	const uint8_t *rx;
+	uint8_t cap[4096];
+
+	(void)state;
+	cfg.port = FWSIM_PORT_ETH;
+	h = h_new(&cfg);
+	h_boot(h, 1);
+	for (unsigned int fn = 0; fn < 2; fn++) {
+		assert_int_equal(query(h, fn, GENERAL, CUR, -1, cap), IFC_ST_OK);
+		assert_int_equal(IFC_GET(cmd_hca_cap, cap, port_type), MLX5_CAP_PORT_TYPE_ETH);
+		assert_int_equal(IFC_GET(cmd_hca_cap, cap, ib_virt), 0);
+		assert_int_equal(IFC_GET(cmd_hca_cap, cap, eth_net_offloads), 1);
+		assert_int_equal(IFC_GET(cmd_hca_cap, cap, nic_flow_table), 1);
+		assert_int_equal(IFC_GET(cmd_hca_cap, cap, cq_moderation), 1);
+		assert_true(IFC_GET(cmd_hca_cap, cap, max_wqe_sz_sq) >= 1024);
+		assert_int_equal(query(h, fn, ETHERNET_OFFLOADS, CUR, -1, cap), IFC_ST_OK);
+#define ETH(fld) IFC_GET(per_protocol_networking_offload_caps, cap, fld)
+		assert_int_equal(ETH(csum_cap), 1);
+		assert_int_equal(ETH(vlan_cap), 1);
+		assert_true(ETH(max_lso_cap) >= 16 && 1u << ETH(max_lso_cap) <= FWSIM_LSO_MAX);
+		assert_int_equal(ETH(rss_ind_tbl_cap), FWSIM_LOG_RQT_SIZE);
+		assert_int_equal(ETH(self_lb_en_modifiable), 1);
+#undef ETH
+		assert_int_equal(query(h, fn, FLOW_TABLE, CUR, -1, cap), IFC_ST_OK);
+		rx = IFC_PTR(flow_table_nic_cap, cap, flow_table_properties_nic_receive);
+		assert_int_equal(IFC_GET(flow_table_prop_layout, rx, ft_support), 1);
+		assert_true(IFC_GET(flow_table_prop_layout, rx, max_ft_level) >= 60);
+		assert_int_equal(IFC_GET(flow_table_prop_layout, rx, flow_table_modify), 1);
+	}
+	h_free(h);
+	/* and nothing of it on the other type of port */
+	h = enabled();
+	assert_int_equal(query(h, 0, ETHERNET_OFFLOADS, CUR, -1, cap), IFC_ST_BAD_PARAM);
+	assert_int_equal(query(h, 0, FLOW_TABLE, CUR, -1, cap), IFC_ST_BAD_PARAM);
 	h_free(h);
 }
 
@@ -324,6 +378,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(general_is_enough_for_mlx5_core),
 		cmocka_unit_test(limits_are_those_of_the_tables),
+		cmocka_unit_test(ethernet_is_enough_for_mlx5e),
 		cmocka_unit_test(migration_is_offered_where_mlx5_vfio_pci_looks),
 		cmocka_unit_test(vhca_ids_are_unique),
 		cmocka_unit_test(who_may_look_at_whom),

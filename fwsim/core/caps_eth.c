@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Capabilities of an Ethernet port: offloads of queues, what flow tables can match, the eSwitch. No more
+ * than what is implemented.
+ */
+#include "eth.h"
+
+#define CAP_ETHERNET_OFFLOADS 0x1
+#define CAP_FLOW_TABLE 0x7
+#define INLINE_MODE_NOT_REQUIRED 2 /* <linux/mlx5/vport.h> */
+
+#define GEN(cap, fld, v) IFC_SET(cmd_hca_cap, (cap), fld, (v))
+#define ETH(cap, fld, v) IFC_SET(per_protocol_networking_offload_caps, (cap), fld, (v))
+#define FT(cap, fld, v) IFC_SET(flow_table_prop_layout, (cap), fld, (v))
+
+void fwsim_cap_eth_general(const struct fwsim_vhca *v, uint8_t *cap)
+{
+	(void)v;
+	GEN(cap, port_type, MLX5_CAP_PORT_TYPE_ETH);
+	GEN(cap, eth_net_offloads, 1);
+	GEN(cap, nic_flow_table, 1);
+	GEN(cap, nic_vport_change_event, 1);
+}
+
+static void offloads(uint8_t *cap)
+{
+	ETH(cap, csum_cap, 1);
+	ETH(cap, vlan_cap, 1);
+	ETH(cap, self_lb_en_modifiable, 1);
+	ETH(cap, max_lso_cap, 18);
+	ETH(cap, wqe_inline_mode, INLINE_MODE_NOT_REQUIRED);
+	ETH(cap, rss_ind_tbl_cap, FWSIM_LOG_RQT_SIZE);
+	ETH(cap, cqe_checksum_full, 1);
+}
+
+/* The fields that flow.c looks at, each with any mask. */
+static void fields(uint8_t *f)
+{
+#define FIELD(fld) IFC_SET(flow_table_fields_supported, f, fld, 1)
+	FIELD(outer_dmac);
+	FIELD(outer_smac);
+	FIELD(outer_ether_type);
+	FIELD(outer_ip_version);
+	FIELD(outer_first_prio);
+	FIELD(outer_first_cfi);
+	FIELD(outer_first_vid);
+	FIELD(outer_second_prio);
+	FIELD(outer_second_cfi);
+	FIELD(outer_second_vid);
+	FIELD(outer_ipv4_ttl);
+	FIELD(outer_sip);
+	FIELD(outer_dip);
+	FIELD(outer_frag);
+	FIELD(outer_ip_protocol);
+	FIELD(outer_ip_ecn);
+	FIELD(outer_ip_dscp);
+	FIELD(outer_udp_sport);
+	FIELD(outer_udp_dport);
+	FIELD(outer_tcp_sport);
+	FIELD(outer_tcp_dport);
+	FIELD(outer_tcp_flags);
+#undef FIELD
+}
+
+static void tables(uint8_t *prop)
+{
+	FT(prop, ft_support, 1);
+	FT(prop, flow_modify_en, 1);
+	FT(prop, modify_root, 1);
+	FT(prop, identified_miss_table_mode, 1);
+	FT(prop, flow_table_modify, 1);
+	FT(prop, log_max_ft_size, 22);
+	FT(prop, max_ft_level, 64);
+	FT(prop, log_max_ft_num, 12);
+	FT(prop, log_max_destination, 8);
+	FT(prop, log_max_flow, 16);
+	fields(IFC_PTR(flow_table_prop_layout, prop, ft_field_support));
+	fields(IFC_PTR(flow_table_prop_layout, prop, ft_field_bitmask_support));
+}
+
+bool fwsim_cap_eth(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap)
+{
+	if (v->fw->cfg.port != FWSIM_PORT_ETH)
+		return false;
+	switch (type) {
+	case CAP_ETHERNET_OFFLOADS:
+		offloads(cap);
+		return true;
+	case CAP_FLOW_TABLE:
+		tables(IFC_PTR(flow_table_nic_cap, cap, flow_table_properties_nic_receive));
+		return true;
+	}
+	return false;
+}
