@@ -35,7 +35,8 @@ static void set_hdr(void *hdr, u16 opcode, u32 id)
 /**
  * vfmig_cmd_create_page_track - start to track what the VF writes
  * @vdev: the VF
- * @track: what to track, and how to report it
+ * @plan: how to track
+ * @share: what to track, and the ring to report on
  * @id: number of the object
  *
  * Context: Process; the tracker's lock held.  Waits for the firmware.
@@ -43,11 +44,11 @@ static void set_hdr(void *hdr, u16 opcode, u32 id)
  * errno.
  */
 int vfmig_cmd_create_page_track(struct vfmig_dev *vdev,
-				const struct vfmig_page_track *track, u32 *id)
+				const struct vfmig_track_plan *plan,
+				const struct vfmig_track_obj *share, u32 *id)
 {
-	const struct vfmig_track_plan *plan = track->plan;
 	size_t inlen = MLX5_ST_SZ_BYTES(create_page_track_obj_in) +
-		       plan->nranges * MLX5_ST_SZ_BYTES(page_track_range);
+		       share->nranges * MLX5_ST_SZ_BYTES(page_track_range);
 	void *in __free(kfree) = kzalloc(inlen, GFP_KERNEL_ACCOUNT);
 	u32 out[MLX5_ST_SZ_DW(general_obj_out_cmd_hdr)] = {};
 	void *range;
@@ -61,14 +62,14 @@ int vfmig_cmd_create_page_track(struct vfmig_dev *vdev,
 	obj = MLX5_ADDR_OF(create_page_track_obj_in, in, obj_context);
 	MLX5_SET(page_track, obj, vhca_id, vdev->vhca_id);
 	MLX5_SET(page_track, obj, track_type, 1);
-	MLX5_SET(page_track, obj, log_addr_space_size, plan->log_space);
+	MLX5_SET(page_track, obj, log_addr_space_size, share->log_space);
 	MLX5_SET(page_track, obj, log_page_size, plan->log_page);
 	MLX5_SET(page_track, obj, log_msg_size, plan->log_msg);
-	MLX5_SET(page_track, obj, reporting_qpn, track->qpn);
-	MLX5_SET(page_track, obj, num_ranges, plan->nranges);
+	MLX5_SET(page_track, obj, reporting_qpn, vfmig_ring_qpn(share->ring));
+	MLX5_SET(page_track, obj, num_ranges, share->nranges);
 	range = MLX5_ADDR_OF(page_track, obj, track_range);
-	for (i = 0; i < plan->nranges; i++) {
-		const struct vfmig_range *r = &track->ranges[i];
+	for (i = 0; i < share->nranges; i++) {
+		const struct vfmig_range *r = &share->ranges[i];
 
 		MLX5_SET64(page_track_range, range, start_address, r->start);
 		MLX5_SET64(page_track_range, range, length,

@@ -32,6 +32,7 @@ struct track_report {
 	u64 start;			/* what the user has asked for */
 	u64 last;
 	u64 session;
+	u32 obj;			/* of it, whose turn it is */
 	bool asked;			/* the firmware has begun to forget */
 	u64 pages;
 	u32 messages;
@@ -146,17 +147,18 @@ static void report_sort(struct track_report *report)
 }
 
 /*
- * The part of a window where anything is tracked.  The device gets whole pages
- * only: how it takes others is nowhere said.
+ * The part of a window where an object tracks anything.  The device gets whole
+ * pages only: how it takes others is nowhere said.
  */
-static bool clip_window(const struct vfmig_track *track, u64 *start, u64 *last)
+static bool clip_window(const struct vfmig_track_obj *obj, u64 page, u64 *start,
+			u64 *last)
 {
 	const struct vfmig_range *first = NULL;
 	const struct vfmig_range *end = NULL;
 	u32 i;
 
-	for (i = 0; i < track->nranges; i++) {
-		const struct vfmig_range *range = &track->ranges[i];
+	for (i = 0; i < obj->nranges; i++) {
+		const struct vfmig_range *range = &obj->ranges[i];
 
 		if (range->last < *start)
 			continue;
@@ -168,56 +170,86 @@ static bool clip_window(const struct vfmig_track *track, u64 *start, u64 *last)
 	}
 	if (!first)
 		return false;
-	*start = max(*start & ~(track->page - 1), first->start);
-	*last = min(*last | (track->page - 1), end->last);
+	*start = max(*start & ~(page - 1), first->start);
+	*last = min(*last | (page - 1), end->last);
 	return true;
 }
 
-/* Ask for a window.  Returns 1 if a report will come, 0 if not, or -errno. */
+/* If an object has changed: it may be any of them, and ERROR in one is in all. */
+static int track_look(struct vfmig_tracker *tracker, struct vfmig_track *track)
+{
+	u32 i;
+
+	if (!test_and_clear_bit(VFMIG_TRACK_CHANGED, &tracker->events))
+		return 0;
+	for (i = 0; i < track->nobjs; i++) {
+		u32 id = track->obj[i].id;
+		u8 state;
+		int err;
+
+		err = vfmig_cmd_query_page_track(tracker->vdev, id, &state);
+		if (err)
+			return err;
+		if (state != MLX5_PAGE_TRACK_STATE_ERROR)
+			continue;
+		vfmig_error(tracker->vdev,
+			    "DMA logging: PAGE_TRACK object 0x%x is in state ERROR",
+			    id);
+		return -EIO;
+	}
+	return 0;
+}
+
+/*
+ * Ask for a window, of the object whose turn it is or the next one that tracks
+ * anything there.  Returns 1 if a report will come, 0 if not, or -errno.
+ */
 static int report_ask(struct vfmig_tracker *tracker,
 		      struct track_report *report, u64 start, u64 last)
 {
 	struct vfmig_track *track = report_track(tracker, report);
+	struct vfmig_track_obj *obj;
+	u64 from, to;
 	int err;
 
 	if (IS_ERR(track))
 		return PTR_ERR(track);
-	if (!clip_window(track, &start, &last))
-		return 0;
+	for (;; report->obj++) {
+		if (report->obj == track->nobjs)
+			return 0;
+		obj = &track->obj[report->obj];
+		from = start;
+		to = last;
+		if (clip_window(obj, track->page, &from, &to))
+			break;
+	}
 
 	/* Refused or not, nobody knows from here on what it has forgotten. */
 	report->asked = true;
-	err = vfmig_cmd_modify_page_track(tracker->vdev, track->id, start,
-					  last - start + 1);
+	err = track_look(tracker, track);
+	if (!err)
+		err = vfmig_cmd_modify_page_track(tracker->vdev, obj->id, from,
+						  to - from + 1);
+	trace_vfmig_ask(tracker->vdev, obj->id, from, to, err);
 	return err ?: 1;
 }
 
 /* Wait until something has come, or until it should have.  Events are clear. */
 static int report_wait(struct vfmig_tracker *tracker, struct vfmig_track *track,
+		       const struct vfmig_track_obj *obj,
 		       unsigned long deadline)
 {
-	u8 state;
-	int err;
-
 	if (time_after_eq(jiffies, deadline)) {
-		vfmig_error(tracker->vdev, "DMA logging: no report for %d s",
-			    TRACK_TIMEOUT / HZ);
+		vfmig_error(tracker->vdev,
+			    "DMA logging: no report for %d s from PAGE_TRACK object 0x%x",
+			    TRACK_TIMEOUT / HZ, obj->id);
 		return -EIO;
 	}
 	if (wait_event_killable_timeout(tracker->wait,
 					READ_ONCE(tracker->events),
 					TRACK_LOOK) < 0)
 		return -EINTR;
-	if (!test_and_clear_bit(VFMIG_TRACK_CHANGED, &tracker->events))
-		return 0;
-
-	err = vfmig_cmd_query_page_track(tracker->vdev, track->id, &state);
-	if (err)
-		return err;
-	if (state != MLX5_PAGE_TRACK_STATE_ERROR)
-		return 0;
-	vfmig_error(tracker->vdev, "DMA logging: the PAGE_TRACK object is in state ERROR");
-	return -EIO;
+	return track_look(tracker, track);
 }
 
 /*
@@ -229,11 +261,13 @@ static int report_take(struct vfmig_tracker *tracker,
 {
 	struct vfmig_track *track = report_track(tracker, report);
 	unsigned long deadline = jiffies + TRACK_TIMEOUT;
+	struct vfmig_track_obj *obj;
 	bool armed = false;
 	int err;
 
 	if (IS_ERR(track))
 		return PTR_ERR(track);
+	obj = &track->obj[report->obj];
 	for (;;) {
 		if (test_bit(VFMIG_TRACK_ABORT, &tracker->events))
 			return -ECANCELED;
@@ -242,39 +276,39 @@ static int report_take(struct vfmig_tracker *tracker,
 			return -EIO;
 		}
 
-		while (track->has_msg && track->next < track->msg.entries) {
+		while (obj->has_msg && obj->next < obj->msg.entries) {
 			u64 addr;
 
 			if (report->n == TRACK_RUNS)
 				return 1;
-			addr = vfmig_ring_entry(track->ring, &track->msg,
-						track->next++);
+			addr = vfmig_ring_entry(obj->ring, &obj->msg,
+						obj->next++);
 			report_add(track, report, addr & ~(track->page - 1),
 				   addr | (track->page - 1));
 		}
-		if (track->has_msg) {
-			u8 state = track->msg.state;
+		if (obj->has_msg) {
+			u8 state = obj->msg.state;
 
-			if (track->msg.entries)
+			if (obj->msg.entries)
 				deadline = jiffies + TRACK_TIMEOUT;
-			report->pages += track->msg.entries;
+			report->pages += obj->msg.entries;
 			report->messages++;
-			track->has_msg = false;
-			vfmig_ring_return(track->ring);
+			obj->has_msg = false;
+			vfmig_ring_return(obj->ring);
 			if (state == MLX5_PAGE_TRACK_STATE_TRACKING)
 				return 0;
 			if (state != MLX5_PAGE_TRACK_STATE_REPORTING) {
 				vfmig_error(tracker->vdev,
-					    "DMA logging: a message says state %u",
-					    state);
+					    "DMA logging: a message of PAGE_TRACK object 0x%x says state %u",
+					    obj->id, state);
 				return -EIO;
 			}
 		}
 
-		err = vfmig_ring_next(track->ring, &track->msg);
+		err = vfmig_ring_next(obj->ring, &obj->msg);
 		if (!err) {
-			track->has_msg = true;
-			track->next = 0;
+			obj->has_msg = true;
+			obj->next = 0;
 			armed = false;
 			continue;
 		}
@@ -285,11 +319,11 @@ static int report_take(struct vfmig_tracker *tracker,
 		if (!armed) {
 			/* Events first: one may come as soon as it is armed. */
 			clear_bit(VFMIG_TRACK_MESSAGE, &tracker->events);
-			vfmig_ring_arm(track->ring);
+			vfmig_ring_arm(obj->ring);
 			armed = true;
 			continue;
 		}
-		err = report_wait(tracker, track, deadline);
+		err = report_wait(tracker, track, obj, deadline);
 		if (err)
 			return err;
 		armed = false;
@@ -337,7 +371,28 @@ static int report_deliver(struct track_report *report,
 	return 0;
 }
 
-/* A window of at most TRACK_WINDOW bytes. */
+/* All that the object whose turn it is has been asked for. */
+static int report_drain(struct vfmig_tracker *tracker,
+			struct track_report *report, struct iova_bitmap *dirty)
+{
+	int more;
+	int err;
+
+	do {
+		if (mutex_lock_killable(&tracker->lock))
+			return -EINTR;
+		more = report_take(tracker, report);
+		mutex_unlock(&tracker->lock);
+		if (more < 0)
+			return more;
+		err = report_deliver(report, dirty);
+		if (err)
+			return err;
+	} while (more);
+	return 0;
+}
+
+/* A window of at most TRACK_WINDOW bytes, from one object after the other. */
 static int report_window(struct vfmig_tracker *tracker,
 			 struct track_report *report, u64 start, u64 last,
 			 struct iova_bitmap *dirty)
@@ -345,23 +400,17 @@ static int report_window(struct vfmig_tracker *tracker,
 	int more;
 	int err;
 
-	if (mutex_lock_killable(&tracker->lock))
-		return -EINTR;
-	more = report_ask(tracker, report, start, last);
-	mutex_unlock(&tracker->lock);
-
-	while (more > 0) {
+	for (report->obj = 0;; report->obj++) {
 		if (mutex_lock_killable(&tracker->lock))
 			return -EINTR;
-		more = report_take(tracker, report);
+		more = report_ask(tracker, report, start, last);
 		mutex_unlock(&tracker->lock);
-		if (more < 0)
-			break;
-		err = report_deliver(report, dirty);
+		if (more <= 0)
+			return more;
+		err = report_drain(tracker, report, dirty);
 		if (err)
 			return err;
 	}
-	return more;
 }
 
 static int report_all(struct vfmig_tracker *tracker,

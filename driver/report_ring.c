@@ -126,7 +126,8 @@ static int ring_notify(struct notifier_block *nb, unsigned long type,
 			break;
 		number = be32_to_cpu(eqe->data.obj_change.obj_id);
 		/*
-		 * Before the number is known any object may be ours.  Pairs
+		 * Before the number is known any object may be ours, also one
+		 * of the same session with a ring of its own.  Pairs
 		 * with vfmig_ring_watch().  Asking once too often is harmless.
 		 */
 		if (!smp_load_acquire(&ring->has_obj) || number == ring->obj_id)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What one VF has done so far: counters and the last error in words, in
- * debugfs under mlx5_vfmig/BDF.
+ * What one VF has done so far: counters, the last error in words, and what
+ * tracks its writes now, in debugfs under mlx5_vfmig/BDF.
  */
 #include <linux/debugfs.h>
 #include <linux/pci.h>
 #include <linux/seq_file.h>
 
 #include "vfmig.h"
+#include "tracker.h"
 
 static const char *const stat_names[VFMIG_STATS] = {
 	[VFMIG_STAT_ARCS] = "arcs",
@@ -115,6 +116,13 @@ static int last_error_show(struct seq_file *seq, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(last_error);
 
+static int trackers_show(struct seq_file *seq, void *unused)
+{
+	vfmig_tracker_show(seq->private, seq);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(trackers);
+
 /**
  * vfmig_stats_add - make the files of a VF
  * @vdev: the VF
@@ -128,6 +136,8 @@ void vfmig_stats_add(struct vfmig_dev *vdev)
 	debugfs_create_file("stats", 0400, vdev->debugfs, vdev, &stats_fops);
 	debugfs_create_file("last_error", 0400, vdev->debugfs, vdev,
 			    &last_error_fops);
+	debugfs_create_file("trackers", 0400, vdev->debugfs, vdev,
+			    &trackers_fops);
 }
 
 /**

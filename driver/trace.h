@@ -133,6 +133,54 @@ TRACE_EVENT(vfmig_record,
 		      __entry->tag, __entry->size)
 );
 
+TRACE_EVENT(vfmig_track,
+	    TP_PROTO(struct vfmig_dev *vdev, u32 id, u32 nth, u32 of, u64 first,
+		     u64 last, u32 ranges, u8 log_page),
+	    TP_ARGS(vdev, id, nth, of, first, last, ranges, log_page),
+	    TP_STRUCT__entry(__string(dev, pci_name(vdev->core.pdev))
+			     __field(u16, vhca_id)
+			     __field(u32, id)
+			     __field(u32, nth)
+			     __field(u32, of)
+			     __field(u64, first)
+			     __field(u64, last)
+			     __field(u32, ranges)
+			     __field(u8, log_page)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->vhca_id = vdev->vhca_id;
+			   __entry->id = id;
+			   __entry->nth = nth;
+			   __entry->of = of;
+			   __entry->first = first;
+			   __entry->last = last;
+			   __entry->ranges = ranges;
+			   __entry->log_page = log_page;),
+	    TP_printk("%s vhca=%u tracker=0x%x (%u/%u) first=0x%llx last=0x%llx ranges=%u log_page=%u",
+		      __get_str(dev), __entry->vhca_id, __entry->id,
+		      __entry->nth + 1, __entry->of, __entry->first,
+		      __entry->last, __entry->ranges, __entry->log_page)
+);
+
+TRACE_EVENT(vfmig_ask,
+	    TP_PROTO(struct vfmig_dev *vdev, u32 id, u64 first, u64 last, int err),
+	    TP_ARGS(vdev, id, first, last, err),
+	    TP_STRUCT__entry(__string(dev, pci_name(vdev->core.pdev))
+			     __field(u16, vhca_id)
+			     __field(u32, id)
+			     __field(u64, first)
+			     __field(u64, last)
+			     __field(int, err)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->vhca_id = vdev->vhca_id;
+			   __entry->id = id;
+			   __entry->first = first;
+			   __entry->last = last;
+			   __entry->err = err;),
+	    TP_printk("%s vhca=%u tracker=0x%x first=0x%llx last=0x%llx err=%d",
+		      __get_str(dev), __entry->vhca_id, __entry->id,
+		      __entry->first, __entry->last, __entry->err)
+);
+
 TRACE_EVENT(vfmig_report,
 	    TP_PROTO(struct vfmig_dev *vdev, u64 iova, u64 length, u64 pages,
 		     u32 messages, int err, s64 ns),

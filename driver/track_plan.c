@@ -85,24 +85,31 @@ static __u32 round_out(struct vfmig_range *ranges, __u32 n, __u64 page)
 	return out + 1;
 }
 
+/* Which gaps go: those less than @less, and @equal of those that are @less. */
+struct gaps {
+	__u64 less;
+	__u32 equal;
+};
+
 /*
- * Merge across the smallest gaps until @max ranges are left.  No other choice
- * makes the sum of the ranges smaller, so none would keep within a limit of
- * the address space that this one breaks.
+ * The smallest gaps, so many that @max ranges are left.  No other choice makes
+ * the sum of the ranges smaller, so none would keep within a limit of the
+ * address space that this one breaks.
  */
-static __u32 reduce(struct vfmig_range *ranges, __u32 n, __u32 max)
+static struct gaps smallest_gaps(const struct vfmig_range *ranges, __u32 n,
+				 __u32 max)
 {
-	__u64 low = 0;
+	struct gaps gaps = { 0, 0 };
 	__u64 high = ~0ULL;
-	__u32 want = n - max;
-	__u32 below = 0;
+	__u32 want;
 	__u32 i;
 
 	if (n <= max)
-		return n;
+		return gaps;
+	want = n - max;
 	/* The smallest size that at least @want gaps do not exceed. */
-	while (low < high) {
-		__u64 mid = low + (high - low) / 2;
+	while (gaps.less < high) {
+		__u64 mid = gaps.less + (high - gaps.less) / 2;
 		__u32 count = 0;
 
 		for (i = 0; i + 1 < n; i++)
@@ -110,11 +117,144 @@ static __u32 reduce(struct vfmig_range *ranges, __u32 n, __u32 max)
 		if (count >= want)
 			high = mid;
 		else
-			low = mid + 1;
+			gaps.less = mid + 1;
 	}
+	gaps.equal = want;
 	for (i = 0; i + 1 < n; i++)
-		below += gap_after(&ranges[i]) < low;
-	return merge(ranges, n, low, want - below);
+		gaps.equal -= gap_after(&ranges[i]) < gaps.less;
+	return gaps;
+}
+
+/* ~0 stands for whatever cannot be counted. */
+static __u64 add(__u64 a, __u64 b)
+{
+	return a + b < a ? ~0ULL : a + b;
+}
+
+/* Bytes of the ranges, merged until @max are left. */
+static __u64 merged_size(const struct vfmig_range *ranges, __u32 n, __u32 max)
+{
+	struct gaps gaps = smallest_gaps(ranges, n, max);
+	__u64 size = 0;
+	__u32 i;
+
+	for (i = 0; i < n; i++) {
+		size = add(size, ranges[i].last - ranges[i].start);
+		size = add(size, 1);
+		if (i + 1 < n && gap_after(&ranges[i]) < gaps.less)
+			size = add(size, gap_after(&ranges[i]));
+	}
+	for (i = 0; i < gaps.equal; i++)
+		size = add(size, gaps.less);
+	return size;
+}
+
+/* How many ranges from the first one on a tracker of @space bytes can have. */
+static __u32 ranges_that_fit(const struct vfmig_range *ranges, __u32 n,
+			     __u32 max, __u64 space)
+{
+	__u32 fit = 0;
+
+	if (merged_size(ranges, n, max) <= space)
+		return n;
+	/* With one more it never gets less, and @n are too many. */
+	while (n - fit > 1) {
+		__u32 mid = fit + (n - fit) / 2;
+
+		if (merged_size(ranges, mid, max) <= space)
+			fit = mid;
+		else
+			n = mid;
+	}
+	return fit;
+}
+
+/* A quarter of the card's at most: it has them for all of its VFs. */
+static __u32 max_parts(const struct vfmig_track_caps *caps)
+{
+	if (caps->log_max_num < 2)
+		return 1;
+	if (caps->log_max_num - 2 > VFMIG_TRACK_LOG_MAX)
+		return VFMIG_TRACK_MAX;
+	return 1U << (caps->log_max_num - 2);
+}
+
+/*
+ * Deal to one tracker the first @fit of ranges @in, and of the next one, if
+ * there is one more, as much as there is room for.
+ */
+static void deal(const struct vfmig_track_caps *caps, __u64 space, __u64 page,
+		 struct vfmig_range *in, __u32 n, __u32 fit,
+		 struct vfmig_range *out, struct vfmig_track_part *part)
+{
+	struct gaps gaps;
+	__u64 size;
+	__u32 i;
+
+	for (i = 0; i < fit; i++)
+		out[i] = in[i];
+	if (fit < n) {
+		out[fit].start = in[fit].start;
+		out[fit].last = in[fit].start + page - 1;
+		size = merged_size(out, fit + 1, caps->max_ranges);
+		if (size <= space) {
+			out[fit].last += space - size;
+			in[fit].start = out[fit].last + 1;
+			fit++;
+		}
+	}
+	gaps = smallest_gaps(out, fit, caps->max_ranges);
+	part->nranges = merge(out, fit, gaps.less, gaps.equal);
+	part->log_space = log2_up(merged_size(out, part->nranges,
+					      part->nranges));
+}
+
+/*
+ * In order, to each tracker as much as it takes.  What a tracker can cover it
+ * can cover without the first ranges too, so nobody who deals in order needs
+ * fewer trackers.
+ */
+static int plan_parts(const struct vfmig_track_caps *caps,
+		      struct vfmig_range *ranges, __u32 n,
+		      struct vfmig_track_plan *plan)
+{
+	__u64 page = 1ULL << plan->log_page;
+	/* Never so much that ~0, what cannot be counted, would fit. */
+	__u64 space = caps->log_max_space < 64 ? 1ULL << caps->log_max_space :
+						 ~(2 * page - 1);
+	/* So far up that results never reach what has not been dealt yet. */
+	struct vfmig_range *in = ranges + VFMIG_TRACK_CUTS;
+	__u32 max = max_parts(caps);
+	__u32 out = 0;
+	__u32 i;
+
+	if (space < page || caps->log_min_space > caps->log_max_space)
+		return -EOPNOTSUPP;
+	for (i = n; i--;)
+		in[i] = ranges[i];
+
+	for (plan->nparts = 0; n; plan->nparts++) {
+		struct vfmig_track_part *part = &plan->part[plan->nparts];
+		__u32 fit = ranges_that_fit(in, n, caps->max_ranges, space);
+
+		if (fit < n && plan->nparts + 1 == max)
+			return -EOPNOTSUPP;
+		part->first = out;
+		deal(caps, space, page, in, n, fit, ranges + out, part);
+		out += part->nranges;
+		in += fit;
+		n -= fit;
+	}
+
+	for (i = 0; i < plan->nparts; i++) {
+		if (plan->part[i].log_space >= caps->log_min_space)
+			continue;
+		/* The rest of many may be little; room to spare does no harm. */
+		if (plan->nparts == 1)
+			return -EOPNOTSUPP;
+		plan->part[i].log_space = caps->log_min_space;
+	}
+	return 0;
 }
 
 static int plan_area(const struct vfmig_track_caps *caps,
@@ -152,12 +292,13 @@ static int plan_area(const struct vfmig_track_caps *caps,
  * @caps: the device's limits
  * @page_size: the user's wish
  * @ranges: in order, apart from each other; replaced by what to track, which
- *	covers them
+ *	covers them.  The array has room for VFMIG_TRACK_CUTS more
  * @n: how many; at least 1
  * @plan: the result
  *
  * The page size is the nearest to the user's that the device has.  Ranges are
- * rounded to it, and merged if the device has fewer.
+ * rounded to it, and merged if a tracker has fewer.  If what is merged is more
+ * than one tracker covers, there are several.
  *
  * Context: Any.
  * Return: 0; -EINVAL if @page_size is no power of two; -EOPNOTSUPP if the
@@ -167,8 +308,6 @@ int vfmig_track_plan(const struct vfmig_track_caps *caps, __u64 page_size,
 		     struct vfmig_range *ranges, __u32 n,
 		     struct vfmig_track_plan *plan)
 {
-	__u64 total = 0;
-	__u32 i;
 	int err;
 
 	if (!page_size || page_size & (page_size - 1))
@@ -189,21 +328,7 @@ int vfmig_track_plan(const struct vfmig_track_caps *caps, __u64 page_size,
 		plan->log_page = caps->log_min_page;
 
 	n = round_out(ranges, n, 1ULL << plan->log_page);
-	plan->nranges = reduce(ranges, n, caps->max_ranges);
-
-	for (i = 0; i < plan->nranges; i++) {
-		/* 0 stands for 2^64 */
-		__u64 len = ranges[i].last - ranges[i].start + 1;
-
-		if (!len || total + len < total)
-			return -EOPNOTSUPP;
-		total += len;
-	}
-	plan->log_space = log2_up(total);
-	if (plan->log_space < caps->log_min_space ||
-	    plan->log_space > caps->log_max_space)
-		return -EOPNOTSUPP;
-	return 0;
+	return plan_parts(caps, ranges, n, plan);
 }
 
 /* Make room by joining the two that are nearest to each other. */

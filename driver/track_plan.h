@@ -25,16 +25,30 @@ struct vfmig_track_caps {
 	__u8 log_min_page;
 	__u8 log_max_page;
 	__u8 log_max_queue;	/* entries of a receive queue and of its CQ */
+	__u8 log_max_num;	/* trackers of the whole card */
 };
 
-/* What to ask of it. */
+/* Trackers of one session at most; the first is the logarithm. */
+#define VFMIG_TRACK_LOG_MAX	3
+#define VFMIG_TRACK_MAX		8
+/* Ranges that a plan may have more than the user: each cut makes two of one. */
+#define VFMIG_TRACK_CUTS	(VFMIG_TRACK_MAX - 1)
+
+/* What one tracker gets of the ranges. */
+struct vfmig_track_part {
+	__u32 first;
+	__u32 nranges;
+	__u8 log_space;
+};
+
+/* What to ask of a device. */
 struct vfmig_track_plan {
 	__u8 log_page;
 	__u8 log_msg;
-	__u8 log_space;
-	__u32 nmsgs;		/* that the receive area holds; a power of two */
+	__u32 nmsgs;		/* that a receive area holds; a power of two */
 	__u64 area;		/* its size: @nmsgs messages */
-	__u32 nranges;
+	__u32 nparts;
+	struct vfmig_track_part part[VFMIG_TRACK_MAX];	/* in order of address */
 };
 
 int vfmig_track_plan(const struct vfmig_track_caps *caps, __u64 page_size,

@@ -4,8 +4,10 @@
  * does is in report.c.
  *
  * A session is a PAGE_TRACK object of the firmware and the ring on which it
- * reports.  A report asks for a window, and the firmware then sends the
- * addresses of the pages written to and forgets them.  From that moment these
+ * reports; several of them, next to each other in order of address, if one
+ * cannot cover what the user has asked for.  A report asks for a window, and
+ * the firmware then sends the addresses of the pages written to and forgets
+ * them.  From that moment these
  * addresses exist nowhere but on their way to the user's bitmap, so whatever
  * goes wrong on that way ends the session's credit:
  *
@@ -29,17 +31,25 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "vfmig.h"
 #include "tracker.h"
+#include "trace.h"
 
 static void track_destroy(struct vfmig_dev *vdev, struct vfmig_track *track)
 {
-	if (track->has_obj)
-		vfmig_cmd_destroy_page_track(vdev, track->id);
-	if (track->ring)
-		vfmig_ring_destroy(vdev, track->ring);
+	u32 i;
+
+	for (i = track->nobjs; i--;) {
+		struct vfmig_track_obj *obj = &track->obj[i];
+
+		if (obj->has_obj)
+			vfmig_cmd_destroy_page_track(vdev, obj->id);
+		if (obj->ring)
+			vfmig_ring_destroy(vdev, obj->ring);
+	}
 	kvfree(track->ranges);
 	kfree(track);
 }
@@ -64,6 +74,30 @@ static void get_caps(struct vfmig_dev *vdev, struct vfmig_track_caps *caps)
 		MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_max_page_size);
 	caps->log_max_queue = min(MLX5_CAP_GEN(mdev, log_max_qp_sz),
 				  MLX5_CAP_GEN(mdev, log_max_cq_sz));
+	caps->log_max_num =
+		MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_max_num);
+}
+
+/*
+ * An object reports on a ring of its own, as those of several VFs do: that a
+ * QP may serve two is nowhere said.
+ */
+static int track_create_obj(struct vfmig_dev *vdev,
+			    const struct vfmig_track_plan *plan,
+			    struct vfmig_track_obj *obj)
+{
+	struct vfmig_ring *ring = vfmig_ring_create(vdev, plan);
+	int err;
+
+	if (IS_ERR(ring))
+		return PTR_ERR(ring);
+	obj->ring = ring;
+	err = vfmig_cmd_create_page_track(vdev, plan, obj, &obj->id);
+	if (err)
+		return err;
+	obj->has_obj = true;
+	vfmig_ring_watch(ring, obj->id);
+	return 0;
 }
 
 /* Takes @ranges over if it succeeds. */
@@ -73,9 +107,9 @@ static struct vfmig_track *track_create(struct vfmig_dev *vdev,
 {
 	struct vfmig_track_caps caps;
 	struct vfmig_track_plan plan;
-	struct vfmig_page_track obj;
 	struct vfmig_track *track;
 	int err;
+	u32 i;
 
 	get_caps(vdev, &caps);
 	err = vfmig_track_plan(&caps, *page_size, ranges, n, &plan);
@@ -86,39 +120,36 @@ static struct vfmig_track *track_create(struct vfmig_dev *vdev,
 	if (!track)
 		return ERR_PTR(-ENOMEM);
 	track->page = 1ULL << plan.log_page;
-	track->nranges = plan.nranges;
 
 	clear_bit(VFMIG_TRACK_MESSAGE, &vdev->tracker->events);
 	clear_bit(VFMIG_TRACK_BROKEN, &vdev->tracker->events);
 	clear_bit(VFMIG_TRACK_CHANGED, &vdev->tracker->events);
-	track->ring = vfmig_ring_create(vdev, &plan);
-	if (IS_ERR(track->ring)) {
-		err = PTR_ERR(track->ring);
-		track->ring = NULL;
-		goto destroy_track;
-	}
+	for (i = 0; i < plan.nparts; i++) {
+		struct vfmig_track_obj *obj = &track->obj[track->nobjs++];
 
-	obj.plan = &plan;
-	obj.ranges = ranges;
-	obj.qpn = vfmig_ring_qpn(track->ring);
-	err = vfmig_cmd_create_page_track(vdev, &obj, &track->id);
-	if (err)
-		goto destroy_track;
-	track->has_obj = true;
-	vfmig_ring_watch(track->ring, track->id);
+		obj->ranges = &ranges[plan.part[i].first];
+		obj->nranges = plan.part[i].nranges;
+		obj->log_space = plan.part[i].log_space;
+		err = track_create_obj(vdev, &plan, obj);
+		if (err) {
+			track_destroy(vdev, track);
+			return ERR_PTR(err);
+		}
+		trace_vfmig_track(vdev, obj->id, i, plan.nparts,
+				  obj->ranges[0].start,
+				  obj->ranges[obj->nranges - 1].last,
+				  obj->nranges, plan.log_page);
+	}
 	track->ranges = ranges;
 	*page_size = track->page;
 	return track;
-
-destroy_track:
-	track_destroy(vdev, track);
-	return ERR_PTR(err);
 }
 
-/* What the user has asked for, in order, or ERR_PTR. */
+/* What the user has asked for, in order, with room to plan, or ERR_PTR. */
 static struct vfmig_range *get_ranges(struct rb_root_cached *root, u32 n)
 {
-	struct vfmig_range *ranges = kvcalloc(n, sizeof(*ranges),
+	struct vfmig_range *ranges = kvcalloc((size_t)n + VFMIG_TRACK_CUTS,
+					      sizeof(*ranges),
 					      GFP_KERNEL_ACCOUNT);
 	struct rb_node *rb;
 	u32 i = 0;
@@ -305,6 +336,33 @@ void vfmig_tracker_detach(struct vfmig_dev *vdev)
 {
 	if (vdev->tracker)
 		tracker_stop(vdev->tracker, true);
+}
+
+/**
+ * vfmig_tracker_show - the PAGE_TRACK objects of the session, a line each
+ * @vdev: the VF
+ * @seq: where to
+ *
+ * Context: Process.  Waits while a report does, killably.
+ */
+void vfmig_tracker_show(struct vfmig_dev *vdev, struct seq_file *seq)
+{
+	struct vfmig_tracker *tracker = vdev->tracker;
+	const struct vfmig_track *track;
+	u32 i;
+
+	if (!tracker || mutex_lock_killable(&tracker->lock))
+		return;
+	track = tracker->track;
+	for (i = 0; track && i < track->nobjs; i++) {
+		const struct vfmig_track_obj *obj = &track->obj[i];
+
+		seq_printf(seq, "0x%x first=0x%llx last=0x%llx ranges=%u log_space=%u%s\n",
+			   obj->id, obj->ranges[0].start,
+			   obj->ranges[obj->nranges - 1].last, obj->nranges,
+			   obj->log_space, track->failed ? " failed" : "");
+	}
+	mutex_unlock(&tracker->lock);
 }
 
 #if VFMIG_CORE_CAN_REPORT

@@ -26,6 +26,7 @@
 
 struct iova_bitmap;
 struct mlx5_frag_buf;
+struct seq_file;
 struct vfio_device;
 struct vfmig_dev;
 struct vfmig_ring;
@@ -56,20 +57,28 @@ struct vfmig_msg {
 	u8 state;	/* of the object: MLX5_PAGE_TRACK_STATE_* */
 };
 
-/* A session; guarded by vfmig_tracker::lock. */
-struct vfmig_track {
-	struct vfmig_ring *ring;
+/* A PAGE_TRACK object, and the ring on which it alone reports. */
+struct vfmig_track_obj {
+	struct vfmig_ring *ring;	/* NULL: not there yet */
 	u32 id;
 	bool has_obj;
-	bool failed;
-	u64 page;			/* size of a page */
-	struct vfmig_range *ranges;	/* in order, multiples of @page */
+	const struct vfmig_range *ranges;	/* its share of the session's */
 	u32 nranges;
-	struct vfmig_carry carry;
+	u8 log_space;
 
 	bool has_msg;			/* taken from the ring, not given back */
 	struct vfmig_msg msg;
 	u32 next;			/* entry of it */
+};
+
+/* A session; guarded by vfmig_tracker::lock. */
+struct vfmig_track {
+	bool failed;
+	u64 page;			/* size of a page */
+	struct vfmig_range *ranges;	/* in order, multiples of @page */
+	struct vfmig_carry carry;
+	u32 nobjs;			/* at least 1 */
+	struct vfmig_track_obj obj[VFMIG_TRACK_MAX];	/* as their ranges */
 };
 
 /* tracker.c */
@@ -78,6 +87,7 @@ void vfmig_tracker_free(struct vfmig_dev *vdev);
 void vfmig_tracker_close(struct vfmig_dev *vdev);
 void vfmig_tracker_attach(struct vfmig_dev *vdev);
 void vfmig_tracker_detach(struct vfmig_dev *vdev);
+void vfmig_tracker_show(struct vfmig_dev *vdev, struct seq_file *seq);
 
 /* report.c */
 int vfmig_log_read_and_clear(struct vfio_device *core_vdev, unsigned long iova,
@@ -98,15 +108,9 @@ void vfmig_ring_return(struct vfmig_ring *ring);
 
 /* fwcmd_track.c */
 
-/* What CREATE_GENERAL_OBJECT is told of a PAGE_TRACK object. */
-struct vfmig_page_track {
-	const struct vfmig_track_plan *plan;
-	const struct vfmig_range *ranges;
-	u32 qpn;	/* that the firmware reports on */
-};
-
 int vfmig_cmd_create_page_track(struct vfmig_dev *vdev,
-				const struct vfmig_page_track *track, u32 *id);
+				const struct vfmig_track_plan *plan,
+				const struct vfmig_track_obj *share, u32 *id);
 int vfmig_cmd_modify_page_track(struct vfmig_dev *vdev, u32 id, u64 start,
 				u64 length);
 int vfmig_cmd_query_page_track(struct vfmig_dev *vdev, u32 id, u8 *state);

@@ -29,22 +29,29 @@ static uint64_t rnd(void)
 static const struct vfmig_track_caps usual = {
 	.max_ranges = 16, .log_min_space = 12, .log_max_space = 52,
 	.log_min_msg = 12, .log_max_msg = 16, .log_min_page = 12,
-	.log_max_page = 21, .log_max_queue = 15,
+	.log_max_page = 21, .log_max_queue = 15, .log_max_num = 5,
 };
+
+/* Ranges of a test, with the room that a plan needs. */
+#define RANGES(name, ...)                                                                          \
+	struct vfmig_range name[sizeof((struct vfmig_range[]){ __VA_ARGS__ }) /                    \
+					sizeof(struct vfmig_range) + VFMIG_TRACK_CUTS] = { __VA_ARGS__ }
 
 static void usual_plan(void **unused)
 {
-	struct vfmig_range r[] = { { 0x10000000, 0x103fffff } };
+	RANGES(r, { 0x10000000, 0x103fffff });
 	struct vfmig_track_plan plan;
 
 	(void)unused;
 	assert_int_equal(vfmig_track_plan(&usual, 4096, r, 1, &plan), 0);
 	assert_int_equal(plan.log_page, 12);
 	assert_int_equal(plan.log_msg, 16);
-	assert_int_equal(plan.log_space, 22);
 	assert_int_equal(plan.nmsgs, 32);
 	assert_int_equal(plan.area, 2 << 20);
-	assert_int_equal(plan.nranges, 1);
+	assert_int_equal(plan.nparts, 1);
+	assert_int_equal(plan.part[0].log_space, 22);
+	assert_int_equal(plan.part[0].first, 0);
+	assert_int_equal(plan.part[0].nranges, 1);
 }
 
 static void page_sizes(void **unused)
@@ -53,13 +60,13 @@ static void page_sizes(void **unused)
 
 	(void)unused;
 	for (unsigned int log = 0; log < 64; log++) {
-		struct vfmig_range r[] = { { 0, (1ULL << 40) - 1 } };
+		RANGES(r, { 0, (1ULL << 40) - 1 });
 
 		assert_int_equal(vfmig_track_plan(&usual, 1ULL << log, r, 1, &plan), 0);
 		assert_int_equal(plan.log_page, log < 12 ? 12 : log > 21 ? 21 : log);
 	}
 	{
-		struct vfmig_range r[] = { { 0, 4095 } };
+		RANGES(r, { 0, 4095 });
 
 		assert_int_equal(vfmig_track_plan(&usual, 0, r, 1, &plan), -EINVAL);
 		assert_int_equal(vfmig_track_plan(&usual, 12288, r, 1, &plan), -EINVAL);
@@ -69,17 +76,16 @@ static void page_sizes(void **unused)
 
 static void smallest_gaps_go(void **unused)
 {
-	struct vfmig_range r[] = {
-		{ 0, 0xfff }, { 0x3000, 0x3fff }, { 0x5000, 0x5fff },
-		{ 1ULL << 60, (1ULL << 60) + 0xfff },
-	};
+	RANGES(r, { 0, 0xfff }, { 0x3000, 0x3fff }, { 0x5000, 0x5fff },
+	       { 1ULL << 60, (1ULL << 60) + 0xfff });
 	struct vfmig_track_caps caps = usual;
 	struct vfmig_track_plan plan;
 
 	(void)unused;
 	caps.max_ranges = 3;
 	assert_int_equal(vfmig_track_plan(&caps, 4096, r, 4, &plan), 0);
-	assert_int_equal(plan.nranges, 3);
+	assert_int_equal(plan.nparts, 1);
+	assert_int_equal(plan.part[0].nranges, 3);
 	assert_int_equal(r[0].last, 0xfff);
 	assert_int_equal(r[1].start, 0x3000);
 	assert_int_equal(r[1].last, 0x5fff);
@@ -89,13 +95,102 @@ static void smallest_gaps_go(void **unused)
 /* All of the address space is one byte more than can be counted. */
 static void whole_space(void **unused)
 {
-	struct vfmig_range r[] = { { 0, ~0ULL } };
+	RANGES(r, { 0, ~0ULL });
 	struct vfmig_track_caps caps = usual;
 	struct vfmig_track_plan plan;
 
 	(void)unused;
 	caps.log_max_space = 255;
+	caps.log_max_num = 2;
 	assert_int_equal(vfmig_track_plan(&caps, 4096, r, 1, &plan), -EOPNOTSUPP);
+}
+
+static const struct vfmig_track_caps small = {
+	.max_ranges = 2, .log_min_space = 12, .log_max_space = 40,
+	.log_min_msg = 12, .log_max_msg = 12, .log_min_page = 12,
+	.log_max_page = 12, .log_max_queue = 15, .log_max_num = 4,
+};
+
+/* Four ranges, of which no three go into one tracker. */
+static void far_ranges_take_several_trackers(void **unused)
+{
+	RANGES(r, { 0, 0xfff }, { 1ULL << 41, (1ULL << 41) + 0xfff },
+	       { 2ULL << 41, (2ULL << 41) + 0x1fff }, { 3ULL << 41, (3ULL << 41) + 0x1fff });
+	struct vfmig_track_plan plan;
+
+	(void)unused;
+	assert_int_equal(vfmig_track_plan(&small, 4096, r, 4, &plan), 0);
+	assert_int_equal(plan.nparts, 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(plan.part[i].first, 2 * i);
+		assert_int_equal(plan.part[i].nranges, 2);
+		assert_int_equal(plan.part[i].log_space, 13 + i);
+	}
+	for (uint64_t i = 0; i < 4; i++)
+		assert_int_equal(r[i].start, i << 41);
+	assert_int_equal(r[3].last, (3ULL << 41) + 0x1fff);
+}
+
+static void long_range_is_cut(void **unused)
+{
+	RANGES(r, { 0x7000, 0x7fff }, { 0x10000, (2ULL << 40) - 1 });
+	struct vfmig_track_plan plan;
+
+	(void)unused;
+	assert_int_equal(vfmig_track_plan(&small, 4096, r, 2, &plan), 0);
+	assert_int_equal(plan.nparts, 2);
+	assert_int_equal(plan.part[0].nranges, 2);
+	assert_int_equal(plan.part[0].log_space, 40);
+	assert_int_equal(plan.part[1].first, 2);
+	assert_int_equal(plan.part[1].nranges, 1);
+	assert_int_equal(r[1].last, (1ULL << 40) + 0xefff);
+	assert_int_equal(r[2].start, (1ULL << 40) + 0xf000);
+	assert_int_equal(r[2].last, (2ULL << 40) - 1);
+}
+
+static void number_of_trackers_is_bounded(void **unused)
+{
+	/* trackers of the card, and bytes / 2^40 that may be asked for */
+	static const struct {
+		uint8_t log_num;
+		uint32_t most;
+	} cases[] = { { 0, 1 }, { 1, 1 }, { 2, 1 }, { 3, 2 }, { 4, 4 }, { 5, 8 }, { 6, 8 }, { 31, 8 } };
+
+	(void)unused;
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vfmig_track_caps caps = small;
+		struct vfmig_track_plan plan;
+
+		caps.log_max_num = cases[i].log_num;
+		{
+			RANGES(r, { 0, ((uint64_t)cases[i].most << 40) - 1 });
+
+			assert_int_equal(vfmig_track_plan(&caps, 4096, r, 1, &plan), 0);
+			assert_int_equal(plan.nparts, cases[i].most);
+		}
+		{
+			RANGES(r, { 0, (uint64_t)cases[i].most << 40 });
+
+			assert_int_equal(vfmig_track_plan(&caps, 4096, r, 1, &plan), -EOPNOTSUPP);
+		}
+	}
+}
+
+/* What is left for the last one may be less than a tracker has at least. */
+static void little_rest(void **unused)
+{
+	RANGES(r, { 0, (1ULL << 40) + 0xfff });
+	RANGES(one, { 0, 0xfff });
+	struct vfmig_track_caps caps = small;
+	struct vfmig_track_plan plan;
+
+	(void)unused;
+	caps.log_min_space = 20;
+	assert_int_equal(vfmig_track_plan(&caps, 4096, r, 1, &plan), 0);
+	assert_int_equal(plan.nparts, 2);
+	assert_int_equal(r[1].start, 1ULL << 40);
+	assert_int_equal(plan.part[1].log_space, 20);
+	assert_int_equal(vfmig_track_plan(&caps, 4096, one, 1, &plan), -EOPNOTSUPP);
 }
 
 static uint8_t odd(uint8_t bits)
@@ -139,31 +234,52 @@ static uint32_t some_ranges(struct vfmig_range *r, uint32_t max)
 	return n;
 }
 
+static void check_part(const struct vfmig_track_caps *caps, const struct vfmig_track_plan *plan,
+		       const struct vfmig_track_part *part, const struct vfmig_range *r)
+{
+	uint64_t page = 1ULL << plan->log_page, total = 0;
+
+	assert_in_range(part->log_space, caps->log_min_space, caps->log_max_space);
+	assert_in_range(part->nranges, 1, caps->max_ranges);
+	for (uint32_t i = part->first; i < part->first + part->nranges; i++) {
+		assert_true(r[i].start <= r[i].last);
+		assert_int_equal(r[i].start % page, 0);
+		assert_int_equal((r[i].last + 1) % page, 0);
+		/* within a tracker apart; that of the next one may go on where this one ends */
+		if (i)
+			assert_true(r[i].start > r[i - 1].last + (i > part->first));
+		total += r[i].last - r[i].start + 1;
+	}
+	assert_true(part->log_space >= 64 || total <= 1ULL << part->log_space);
+	assert_true(!part->log_space || part->log_space == caps->log_min_space ||
+		    total > 1ULL << (part->log_space - 1));
+}
+
 static void any_plan(void **unused)
 {
-	unsigned int good = 0;
+	unsigned int good = 0, many = 0;
 
 	(void)unused;
 	for (unsigned int round = 0; round < 200000; round++) {
-		struct vfmig_range want[40], got[40];
+		struct vfmig_range want[40], got[40 + VFMIG_TRACK_CUTS];
 		struct vfmig_track_caps caps = {
 			.max_ranges = odd(8), .log_min_space = odd(8), .log_max_space = odd(8),
 			.log_min_msg = odd(5), .log_max_msg = odd(5), .log_min_page = odd(5),
-			.log_max_page = odd(5), .log_max_queue = odd(8),
+			.log_max_page = odd(5), .log_max_queue = odd(8), .log_max_num = odd(5),
 		};
 		struct vfmig_track_plan plan;
 		uint32_t n = some_ranges(want, 1 + (uint32_t)(rnd() % 40));
-		uint64_t total = 0;
+		uint32_t ranges = 0;
 		int rc;
 
 		if (round % 2) {
 			caps = usual;
 			caps.max_ranges = (uint8_t)(1 + rnd() % 20);
-			caps.log_max_space = 64;
+			caps.log_max_space = round % 4 == 1 ? 64 : (uint8_t)(58 + rnd() % 6);
 		}
 		if (!n)
 			continue;
-		memcpy(got, want, sizeof(got));
+		memcpy(got, want, sizeof(want));
 		rc = vfmig_track_plan(&caps, 1ULL << rnd() % 64, got, n, &plan);
 		if (rc) {
 			assert_int_equal(rc, -EOPNOTSUPP);
@@ -173,33 +289,108 @@ static void any_plan(void **unused)
 		assert_in_range(plan.log_page, caps.log_min_page, caps.log_max_page);
 		assert_in_range(plan.log_msg, caps.log_min_msg, caps.log_max_msg);
 		assert_in_range(plan.log_msg, 3, 24);
-		assert_in_range(plan.log_space, caps.log_min_space, caps.log_max_space);
-		assert_in_range(plan.nranges, 1, caps.max_ranges);
+		assert_in_range(plan.nparts, 1, caps.log_max_num < 3 ? 1 : 8);
+		many += plan.nparts > 1;
 		assert_in_range(plan.nmsgs, 4, 4096);
 		assert_int_equal(plan.nmsgs & (plan.nmsgs - 1), 0);
 		assert_true(caps.log_max_queue >= 32 || plan.nmsgs >> caps.log_max_queue <= 1);
 		assert_int_equal(plan.area, (uint64_t)plan.nmsgs << plan.log_msg);
 		assert_in_range(plan.area, 1, 64 << 20);
-		for (uint32_t i = 0; i < plan.nranges; i++) {
-			uint64_t page = 1ULL << plan.log_page;
+		for (uint32_t k = 0; k < plan.nparts; k++) {
+			const struct vfmig_track_part *part = &plan.part[k];
 
-			assert_true(got[i].start <= got[i].last);
-			assert_int_equal(got[i].start % page, 0);
-			assert_int_equal((got[i].last + 1) % page, 0);
-			if (i)
-				assert_true(got[i].start > got[i - 1].last + 1);
-			total += got[i].last - got[i].start + 1;
+			assert_int_equal(part->first, ranges);
+			check_part(&caps, &plan, part, got);
+			ranges += part->nranges;
 		}
-		assert_true(plan.log_space >= 64 || total <= 1ULL << plan.log_space);
-		assert_true(!plan.log_space || total > 1ULL << (plan.log_space - 1));
+		assert_true(ranges <= n + VFMIG_TRACK_CUTS);
 		for (uint32_t i = 0; i < n; i++) {
-			assert_true(in(got, plan.nranges, want[i].start));
-			assert_true(in(got, plan.nranges, want[i].last));
-			assert_true(in(got, plan.nranges,
+			assert_true(in(got, ranges, want[i].start));
+			assert_true(in(got, ranges, want[i].last));
+			assert_true(in(got, ranges,
 				       want[i].start + (want[i].last - want[i].start) / 2));
 		}
 	}
 	assert_in_range(good, 1000, 200000);
+	assert_in_range(many, 1000, 200000);
+}
+
+/* ---- the fewest trackers, by trying everything --------------------------------------------- */
+
+#define UNITS 20u
+
+/* The least pages that up to @max ranges have which cover all wanted ones of @from to @to - 1. */
+static unsigned int least(const uint8_t *want, unsigned int from, unsigned int to, unsigned int max)
+{
+	unsigned int best = UNITS + 1;
+
+	while (from < to && !want[from])
+		from++;
+	if (from == to)
+		return 0;
+	for (unsigned int end = from + 1; max && end <= to; end++) {
+		unsigned int rest = least(want, end, to, max - 1);
+
+		if (end - from + rest < best)
+			best = end - from + rest;
+	}
+	return best;
+}
+
+static unsigned int fewest(const uint8_t *want, unsigned int max, unsigned int space)
+{
+	unsigned int need[UNITS + 1] = { 0 }; /* from this page on */
+
+	for (unsigned int from = UNITS; from--;) {
+		need[from] = UNITS + 1;
+		for (unsigned int to = from + 1; to <= UNITS; to++) {
+			if (least(want, from, to, max) > space)
+				break;
+			if (need[from] > need[to] + 1)
+				need[from] = need[to] + 1;
+		}
+		if (!want[from] && need[from] > need[from + 1])
+			need[from] = need[from + 1];
+	}
+	return need[0];
+}
+
+static void no_tracker_too_many(void **unused)
+{
+	unsigned int many = 0;
+
+	(void)unused;
+	for (unsigned int round = 0; round < 4000; round++) {
+		struct vfmig_range got[UNITS + VFMIG_TRACK_CUTS];
+		struct vfmig_track_caps caps = usual;
+		struct vfmig_track_plan plan;
+		uint8_t want[UNITS] = { 0 };
+		unsigned int space = 1u << rnd() % 4, need;
+		uint32_t n = 0;
+		int rc;
+
+		caps.max_ranges = (uint8_t)(1 + rnd() % 3);
+		caps.log_max_space = (uint8_t)(12 + __builtin_ctz(space));
+		for (unsigned int at = (unsigned int)(rnd() % 4); at < UNITS;) {
+			unsigned int len = 1 + (unsigned int)(rnd() % 4);
+
+			if (at + len > UNITS)
+				len = UNITS - at;
+			memset(want + at, 1, len);
+			got[n++] = (struct vfmig_range){ at * 4096ULL, (at + len) * 4096ULL - 1 };
+			at += len + 1 + (unsigned int)(rnd() % 5);
+		}
+		need = fewest(want, caps.max_ranges, space);
+		rc = vfmig_track_plan(&caps, 4096, got, n, &plan);
+		if (need > 8) {
+			assert_int_equal(rc, -EOPNOTSUPP);
+			continue;
+		}
+		assert_int_equal(rc, 0);
+		assert_int_equal(plan.nparts, need);
+		many += need > 1;
+	}
+	assert_in_range(many, 1000, 4000);
 }
 
 #define PAGES 4096u
@@ -275,7 +466,12 @@ int main(void)
 		cmocka_unit_test(page_sizes),
 		cmocka_unit_test(smallest_gaps_go),
 		cmocka_unit_test(whole_space),
+		cmocka_unit_test(far_ranges_take_several_trackers),
+		cmocka_unit_test(long_range_is_cut),
+		cmocka_unit_test(number_of_trackers_is_bounded),
+		cmocka_unit_test(little_rest),
 		cmocka_unit_test(any_plan),
+		cmocka_unit_test(no_tracker_too_many),
 		cmocka_unit_test(carry_is_a_set),
 		cmocka_unit_test(carry_at_the_ends),
 	};
