@@ -3,12 +3,14 @@
  * DMA logging: no page is ever missed, and how many are reported for nothing. The judge is the content
  * of memory (lib/dirty.h).
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "dirty.h"
 #include "env.h"
+#include "fault.h"
 #include "tap.h"
 
 #define GUEST MLX5_GUEST_IOVA, MLX5_GUEST_SIZE
@@ -281,8 +283,8 @@ static void write_over_two_ranges(void)
 	dirty_finish();
 }
 
-/* More ranges than the device has, one far away: the sum stays within its limit. */
-static void e2_14_far_range(void)
+/* More ranges than the device has, one far away: one tracker covers them all the same. */
+static void far_range(void)
 {
 	log_range r[40];
 	uint64_t ps = K4;
@@ -293,6 +295,147 @@ static void e2_14_far_range(void)
 		r[i] = (log_range){ MLX5_GUEST_IOVA + i * 26 * K4, 25 * K4 };
 	r[39] = (log_range){ 1ULL << 62, M2 };
 	CHECK_EQ(log_start(&ps, r, 40), 0);
+	if (!tap_peer())
+		CHECK_EQ(driver_trackers(env_vf(0)), 1);
+	CHECK_EQ(log_stop(), 0);
+}
+
+/* ---- several trackers (E2.14) -------------------------------------------------------------- */
+
+/*
+ * Map those of the far ranges that the IOMMU reaches, as areas and behind one key by which they follow
+ * each other. Returns how many.
+ */
+static uint32_t map_far(const log_range *r, uint32_t n, uint32_t *key)
+{
+	uint64_t page[FAR_RANGES];
+	uint32_t mapped = 0;
+
+	for (uint32_t i = 1; i < n && r[i].iova < 1ULL << 47; i++) {
+		uint8_t *va = anon(FAR_SIZE);
+
+		map(va, r[i].iova, FAR_SIZE);
+		dirty_area_add("far range", r[i].iova, va, FAR_SIZE);
+		page[mapped++] = r[i].iova;
+	}
+	if (mapped)
+		*key = mlx5_create_mkey(&dirty.vf, WINDOWS_AT, mapped * FAR_SIZE, 21, page, mapped);
+	return mapped;
+}
+
+/* A window from one range to the next, from one tracker to the next among them. */
+static void sync_over_gap(const log_range *r)
+{
+	dirty_sync(r[0].iova, r[1].iova + r[1].length - r[0].iova, 1ULL << 32);
+}
+
+/* Ranges so far apart that no choice of merging them keeps within the limit of a tracker. */
+static void e2_14_far_ranges_are_tracked(void)
+{
+	struct tracker_limits l = tracker_limits();
+	log_range r[FAR_RANGES];
+	uint32_t n = far_ranges(r, l.trackers), far, key = 0;
+	uint64_t ps = K4;
+	int rc;
+
+	dirty_start();
+	far = map_far(r, n, &key);
+	rc = log_start(&ps, r, n);
+	CHECK_MSG(!rc, "START: %s", strerror(-rc));
+	if (!tap_peer())
+		CHECK_EQ(driver_trackers(env_vf(0)), l.trackers);
+	dirty_copy();
+	for (unsigned int round = 0; round < 6; round++) {
+		for (unsigned int i = 0; far && i < 30; i++) {
+			uint32_t len = 1 + dirty_rnd(i % 8 ? 9000 : DIRTY_SRC_SIZE);
+
+			/* also from the end of one range to the beginning of the next */
+			dirty_write(WINDOWS_AT + dirty_rnd((uint32_t)(far * FAR_SIZE) - len + 1), key,
+				    len);
+		}
+		dirty_write_dst(dirty_rnd(DIRTY_DST_SIZE - 5000), 5000);
+		dirty_write_with_event();
+		if (far && round % 2)
+			for (uint32_t i = 0; i + 1 < n; i++)
+				sync_over_gap(&r[i]);
+		else
+			for (uint32_t i = 0; i < n; i++)
+				dirty_sync(r[i].iova, r[i].length, K4);
+		dirty_judge();
+	}
+	dirty_counts();
+	CHECK_EQ(log_stop(), 0);
+	if (!tap_peer())
+		CHECK_EQ(driver_trackers(env_vf(0)), 0);
+}
+
+/* One range more than as many trackers as there may be cover. */
+static void more_than_all_trackers_is_eopnotsupp(void)
+{
+	struct tracker_limits l = tracker_limits();
+	log_range r[FAR_RANGES];
+	uint32_t n = far_ranges(r, l.trackers + 1);
+	uint64_t ps = K4;
+
+	dirty_start();
+	CHECK_EQ(log_start(&ps, r, n), -EOPNOTSUPP);
+	CHECK_EQ(log_start1(K4, 0, ((uint64_t)l.trackers << l.log_space) + K4), -EOPNOTSUPP);
+	CHECK_EQ(log_start1(K4, MLX5_GUEST_IOVA, MLX5_GUEST_SIZE), 0);
+	if (!tap_peer())
+		CHECK_EQ(driver_trackers(env_vf(0)), 1);
+	dirty_copy();
+	dirty_write_dst(1, 5000);
+	dirty_finish();
+}
+
+/* A range that is longer than what a tracker covers, and writes over the place where it is cut. */
+static void e2_14_long_range_is_cut(void)
+{
+	static const uint64_t meet[] = { 0, K4, 512 }; /* of two windows, behind the cut */
+	struct tracker_limits l = tracker_limits();
+	uint64_t cut = 1ULL << l.log_space, page[8];
+	const uint64_t size = sizeof(page) / sizeof(page[0]) * M2, at = cut - size / 2;
+	uint32_t key = 0;
+	uint8_t *va;
+	int rc;
+
+	dirty_start();
+	if (cut < 1ULL << 47) {
+		va = anon(size);
+		map(va, at, size);
+		dirty_area_add("around the cut", at, va, size);
+		for (unsigned int i = 0; i < size / M2; i++)
+			page[i] = at + i * M2;
+		key = mlx5_create_mkey(&dirty.vf, at, size, 21, page, size / M2);
+	}
+	rc = log_start1(K4, 0, l.trackers * cut);
+	CHECK_MSG(!rc, "START: %s", strerror(-rc));
+	if (!tap_peer())
+		CHECK_EQ(driver_trackers(env_vf(0)), l.trackers);
+	dirty_copy();
+	for (unsigned int round = 0; round < 12; round++) {
+		for (unsigned int i = 0; key && i < 10; i++) {
+			uint32_t len = 2 + dirty_rnd(i % 4 ? 9000 : DIRTY_SRC_SIZE - 2);
+
+			dirty_write(cut - 1 - dirty_rnd(len - 1), key, len);
+			dirty_write(at + dirty_rnd((uint32_t)size - len + 1), key, len);
+		}
+		if (key) {
+			dirty_write(cut - 1, key, 2);
+			if (round % 4) {
+				uint64_t half = size / 2 + meet[round % 4 - 1];
+
+				dirty_sync(at, half, K4);
+				dirty_sync(at + half, size - half, K4);
+			} else {
+				dirty_sync(at, size, K4);
+			}
+		}
+		dirty_write_dst(dirty_rnd(DIRTY_DST_SIZE - 5000), 5000);
+		dirty_sync_guest(K4);
+		dirty_judge();
+	}
+	dirty_counts();
 	CHECK_EQ(log_stop(), 0);
 }
 
@@ -381,7 +524,10 @@ int main(int argc, char **argv)
 		{ "every_page_size", every_page_size, NULL, 120 },
 		{ "b6_92_more_ranges_than_the_device_has", b6_92_more_ranges_than_the_device_has, NULL, 120 },
 		TAP_TEST(write_over_two_ranges),
-		TAP_TEST(e2_14_far_range),
+		TAP_TEST(far_range),
+		{ "e2_14_far_ranges_are_tracked", e2_14_far_ranges_are_tracked, "E2.14", 120 },
+		{ "e2_14_long_range_is_cut", e2_14_long_range_is_cut, "E2.14", 120 },
+		TAP_TEST(more_than_all_trackers_is_eopnotsupp),
 		{ "all_127_gib_4k", all_127_gib_4k, NULL, 120 },
 		{ "all_127_gib_2m", all_127_gib_2m, NULL, 120 },
 		{ "many_pages", many_pages, NULL, 180 },

@@ -258,6 +258,134 @@ static void stop_refused(void)
 	logging_works();
 }
 
+/* ---- two trackers, the second of which goes wrong (E2.14) ---- */
+
+static log_range far[FAR_RANGES];
+static uint32_t far_n;
+
+static void need_two(void)
+{
+	need_ctl("faults");
+	fault_clear();
+	far_n = far_ranges(far, 2);
+	dirty_start();
+}
+
+static int start_two(void)
+{
+	uint64_t ps = 4096;
+
+	return log_start(&ps, far, far_n);
+}
+
+static void begin_two(void)
+{
+	int rc;
+
+	need_two();
+	rc = start_two();
+	CHECK_MSG(!rc, "START: %s", strerror(-rc));
+	CHECK_EQ(driver_trackers(env_vf(0)), 2);
+	dirty_copy();
+	dirty_write_dst(0, 5 * 4096);
+}
+
+/* A window of the first tracker, and one of the second. */
+static int report_second(void)
+{
+	uint64_t bits[FAR_SIZE / 4096 / 64];
+
+	return log_report_to(far[far_n - 1].iova, FAR_SIZE, 4096, bits);
+}
+
+static int report_two(void)
+{
+	return report() ?: report_second();
+}
+
+/* START is all or nothing: what has been made is destroyed, each object once. */
+static void no_start_with(const char *words)
+{
+	unsigned int rule, gone;
+
+	need_two();
+	rule = fault_add("%s", words);
+	gone = fault_add("cmd:DESTROY_GENERAL_OBJECT fn=vf0 count=0 delay=1");
+	CHECK(start_two() < 0);
+	CHECK_EQ(fault_hits(rule), 1);
+	CHECK_EQ(fault_hits(gone), 1);
+	CHECK_EQ(driver_trackers(env_vf(0)), 0);
+	CHECK_EQ(report(), -EINVAL);
+	fault_clear();
+	CHECK_EQ(start_two(), 0);
+	CHECK_EQ(report_two(), 0);
+	gone = fault_add("cmd:DESTROY_GENERAL_OBJECT fn=vf0 count=0 delay=1");
+	CHECK_EQ(log_stop(), 0);
+	CHECK_EQ(fault_hits(gone), 2);
+	logging_works();
+}
+
+static void second_create_refused(void)
+{
+	no_start_with(CREATE REFUSED " nth=2");
+	says("CREATE_GENERAL_OBJECT(0x");
+}
+
+static void second_ring_refused(void)
+{
+	no_start_with("cmd:CREATE_QP fn=pf nth=3 " REFUSED);
+}
+
+/* With the second the session is over, and the first reports nothing any more. */
+static void second_breaks(const char *words)
+{
+	unsigned int rule;
+	int rc;
+
+	begin_two();
+	rule = fault_add("%s", words);
+	CHECK_EQ(report(), 0);
+	CHECK_EQ(fault_hits(rule), 0);
+	rc = report_second();
+	CHECK_MSG(rc == -EIO, "the report says %s", rc ? strerror(-rc) : "all is well");
+	CHECK_EQ(fault_hits(rule), 1);
+	fault_clear();
+	CHECK_EQ(report(), -EIO);
+	CHECK_EQ(report_second(), -EIO);
+	vfmig_expect(dirty.dev, ST_RUNNING);
+	logging_works();
+}
+
+static void second_modify_refused(void)
+{
+	second_breaks(MODIFY "nth=2 " REFUSED);
+}
+
+static void second_tracker_error(void)
+{
+	second_breaks("track fn=vf0 nth=2 error");
+}
+
+static void second_message_lost(void)
+{
+	second_breaks("cqe fn=pf nth=2 lost");
+}
+
+/* The first one hears of it though it is asked alone. */
+static void second_tracker_error_at_once(void)
+{
+	unsigned int rule;
+
+	need_two();
+	rule = fault_add(CREATE "nth=2 error");
+	CHECK_EQ(start_two(), 0);
+	CHECK_EQ(fault_hits(rule), 1);
+	CHECK_EQ(report(), -EIO);
+	says("is in state ERROR");
+	CHECK_EQ(report_second(), -EIO);
+	logging_works();
+}
+
 /* ---- a report that waits (E2.8) ---- */
 
 static void *report_thread(void *arg)
@@ -266,6 +394,34 @@ static void *report_thread(void *arg)
 
 	*rc = report();
 	return NULL;
+}
+
+static void *report_two_thread(void *arg)
+{
+	int *rc = arg;
+
+	*rc = report_two();
+	return NULL;
+}
+
+/* STOP in the middle of a report of the second one. */
+static void second_silent_until_stop(void)
+{
+	uint64_t from = 0;
+	unsigned int rule;
+	pthread_t t;
+	int rc = 1;
+
+	begin_two();
+	rule = fault_add("cqe fn=pf nth=2 lost");
+	CHECK(!pthread_create(&t, NULL, report_two_thread, &rc));
+	while (!fault_hits(rule))
+		CHECK(wait_more(&from, 5000));
+	CHECK_EQ(log_stop(), 0);
+	CHECK(!pthread_join(t, NULL));
+	CHECK_MSG(rc < 0, "a report that was cut off says that all is well");
+	CHECK_EQ(driver_trackers(env_vf(0)), 0);
+	logging_works();
 }
 
 /* While a report waits for firmware that is silent, everything else goes on. */
@@ -354,6 +510,13 @@ int main(int argc, char **argv)
 		T(create_refused),
 		T(start_refused_anywhere),
 		T(stop_refused),
+		P(second_create_refused, "E2.14"),
+		P(second_ring_refused, "E2.14"),
+		P(second_modify_refused, "E2.14"),
+		P(second_tracker_error, "E2.14"),
+		P(second_tracker_error_at_once, "E2.14"),
+		P(second_message_lost, "E2.14"),
+		P(second_silent_until_stop, "E2.14"),
 		SLOW(silence_blocks_nobody),
 		P(silence_can_be_killed, "E2.8"),
 	};

@@ -295,7 +295,7 @@ static void set_no_tracker(struct fwsim_config *c)
 
 static void set_small_tracker(struct fwsim_config *c)
 {
-	c->track_max = 1;
+	c->track_max = 16;
 	c->track_max_ranges = 2;
 	c->track_log_min_space = 12;
 	c->track_log_max_space = 40;
@@ -343,7 +343,7 @@ static const struct profile {
 	{ "chunks-state", set_chunks_state, "chunks and migration_state" },
 	{ "no-tracker", set_no_tracker, "full without page tracking" },
 	{ "small-tracker", set_small_tracker,
-	  "1 tracker, 2 ranges, 2^40 bytes, messages and pages of 4 KiB" },
+	  "16 trackers, 2 ranges, 2^40 bytes, messages and pages of 4 KiB" },
 	{ "large-tracker", set_large_tracker,
 	  "255 ranges, 2^63 bytes, messages up to 1 MiB, pages up to 1 GiB" },
 	{ "huge-pages", set_huge_pages, "tracked pages of 2 MiB only" },

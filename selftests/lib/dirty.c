@@ -83,6 +83,31 @@ uint64_t *log_report(uint64_t iova, uint64_t len, uint64_t page_size)
 	return bm;
 }
 
+struct tracker_limits tracker_limits(void)
+{
+	const char *kind = getenv("VFMIG_TRACKER");
+
+	env_need_simulator("the limits of a card are its own");
+	if (!kind)
+		return (struct tracker_limits){ 8, 16, 52 };
+	if (!strcmp(kind, "small"))
+		return (struct tracker_limits){ 4, 2, 40 };
+	CHECK_MSG(!strcmp(kind, "large"), "VFMIG_TRACKER=%s", kind);
+	tap_skip("a tracker of this card covers all there is");
+}
+
+uint32_t far_ranges(log_range r[FAR_RANGES], uint32_t trackers)
+{
+	struct tracker_limits l = tracker_limits();
+	uint32_t n = (trackers - 1) * l.ranges + 1;
+
+	CHECK(n <= FAR_RANGES);
+	r[0] = (log_range){ MLX5_GUEST_IOVA, MLX5_GUEST_SIZE };
+	for (uint32_t i = 1; i < n; i++)
+		r[i] = (log_range){ (uint64_t)i << (l.log_space + 1), FAR_SIZE };
+	return n;
+}
+
 bool bit(const uint64_t *bm, uint64_t i)
 {
 	return bm[i / 64] >> (i % 64) & 1;

@@ -62,6 +62,20 @@ int log_stop(void);
 int log_report_to(uint64_t iova, uint64_t len, uint64_t page_size, const void *bitmap);
 /* A fresh bitmap with what is dirty. */
 uint64_t *log_report(uint64_t iova, uint64_t len, uint64_t page_size);
+
+/* The page trackers of the simulated card, as far as mlx5_vfmig takes them for one VF. */
+struct tracker_limits {
+	uint32_t trackers;
+	uint32_t ranges; /* of each */
+	uint32_t log_space;
+};
+/* By VFMIG_TRACKER, which names another profile. Skips the test if one tracker covers all there is. */
+struct tracker_limits tracker_limits(void);
+/* Ranges that @trackers trackers cover and no fewer: guest memory, and others far away. Returns how many. */
+#define FAR_RANGES 256
+#define FAR_SIZE M2
+uint32_t far_ranges(log_range r[FAR_RANGES], uint32_t trackers);
+
 bool bit(const uint64_t *bm, uint64_t i);
 uint64_t bits_set(const uint64_t *bm, uint64_t n);
 

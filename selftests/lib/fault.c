@@ -70,3 +70,15 @@ void driver_error(const char *bdf, char *buf, size_t len)
 	CHECK_MSG(!sysfs_read(buf, len, "/sys/kernel/debug/mlx5_vfmig/%s/last_error", bdf),
 		  "no last_error of %s", bdf);
 }
+
+unsigned int driver_trackers(const char *bdf)
+{
+	unsigned int n = 0;
+	char text[4096];
+
+	CHECK_MSG(!sysfs_read(text, sizeof(text), "/sys/kernel/debug/mlx5_vfmig/%s/trackers", bdf),
+		  "no trackers of %s", bdf);
+	for (const char *line = text; line; line = strchr(line, '\n'), line += line ? 1 : 0)
+		n += !strncmp(line, "0x", 2);
+	return n;
+}

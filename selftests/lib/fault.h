@@ -20,5 +20,7 @@ unsigned long fault_hits(unsigned int rule);
 long driver_stat(const char *bdf, const char *name);
 /* Its last error in words, with the time it came. */
 void driver_error(const char *bdf, char *buf, size_t len);
+/* How many PAGE_TRACK objects it has now for a VF. */
+unsigned int driver_trackers(const char *bdf);
 
 #endif
