@@ -301,6 +301,9 @@ struct fwsim_bar_write {
 };
 
 #define FWSIM_BAR_WRITES 256
+/* A frame or LSO payload, and room before it for a header. */
+#define FWSIM_TX_ROOM 1024u
+#define FWSIM_TX_BUF (FWSIM_TX_ROOM + (1u << 18))
 
 struct fwsim {
 	struct fwsim_config cfg;
@@ -329,6 +332,7 @@ struct fwsim {
 	struct fwsim_violations *violations; /* the last ones, NULL: none: oracle.c */
 	uint64_t violations_n;		     /* and how many there were */
 	struct fwsim_recorder *recorder;     /* NULL: nothing is recorded: record.c */
+	uint8_t tx_buf[FWSIM_TX_BUF];	     /* frames that are being sent: tx_frame.c */
 };
 
 /* Do all latched work within a bounded budget; what is left goes on from a timer. Never nests. */

@@ -99,6 +99,7 @@ struct fwsim_rq {
 	uint32_t cqn;
 	bool vsd;		/* VLAN tags stay in the frame */
 	uint16_t ci;		/* next WQE */
+	uint16_t posted;	/* WQEs from ci on that are known to be there; not in an image */
 	uint16_t stride;	/* striding: next stride of that WQE */
 };
 
@@ -179,6 +180,8 @@ void fwsim_flow_drop(struct fwsim_vhca *v);
 
 /* The eSwitch has a frame for the vport of @v: steer it, and give it to RQs. @v may respond. */
 void fwsim_nic_rx(struct fwsim_vhca *v, const struct fwsim_frame *f);
+/* To ERR: nothing is received any more; what is posted is flushed, if the context says so. */
+void fwsim_rq_to_err(struct fwsim_vhca *v, struct fwsim_rq *rq);
 /* RSS hash of a frame as @tir asks for it; *@type gets rss_hash_type of the CQE. 0 and 0: nothing to hash. */
 uint32_t fwsim_rss_hash(const struct fwsim_tir *tir, const struct fwsim_frame *f, uint8_t *type);
 

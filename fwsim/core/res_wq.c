@@ -5,7 +5,7 @@
  *
  *	RST -> RDY	counters start from zero
  *	RDY -> RDY	only what modify_bitmask names changes
- *	any -> ERR	an SQ completes what is posted with flush errors, an RQ takes nothing more
+ *	any -> ERR	what is posted is completed with flush errors, if flush_in_error_en
  *	any -> RST	nothing is completed
  */
 #include "eth.h"
@@ -376,8 +376,11 @@ enum ifc_status fwsim_cmd_modify_rq(struct fwsim_cmd *cmd)
 	}
 	if (to == FWSIM_WQ_RST) {
 		rq->ci = 0;
+		rq->posted = 0;
 		rq->stride = 0;
 	}
+	if (to == FWSIM_WQ_ERR && rq->state == FWSIM_WQ_RDY)
+		fwsim_rq_to_err(v, rq);
 	rq->state = (uint8_t)to;
 	return IFC_ST_OK;
 }
