@@ -24,7 +24,7 @@ found() {
 mkdir -p "$OUT"
 [ $# -gt 0 ] || {
 	# shellcheck disable=SC2046 # names without spaces
-	set -- $("$MUTANTS" list | cut -d ' ' -f 1)
+	set -- $("$MUTANTS" vm)
 }
 for name; do
 	scripts/qemu build "--mutant=$name" >/dev/null

@@ -3,6 +3,7 @@
 """Simulators that are wrong on purpose in one place, to show that a test can fail.
 
   mutants.py list                names and what each does wrong
+  mutants.py vm                  names of those that a test in the VM has to notice
   mutants.py lint                every mutant can be made of this tree
   mutants.py files NAME DIR      write the changed files of fwsim/core into DIR, print their names
   mutants.py tree NAME DIR       make the change in DIR, a copy of the tree
@@ -36,13 +37,13 @@ class Mutant:
     what: str
     edits: tuple[tuple[str, str, str], ...]     # file, text, its replacement
     core: str                                   # native test program
-    vm: str                                     # program and tests in the VM
+    vm: str                                     # program and tests in the VM; empty: the native one alone
 
 
 def unmarked(what: str, vm: str, *sites: tuple[str, str]) -> Mutant:
     """SITES: files, and the beginnings of calls whose first argument is the function that writes."""
     edits = [(name, call, call.replace("(", ", ", 1).join(("UNMARKED(", ""))) for name, call in sites]
-    return Mutant(what, tuple(edits), "test_page_track", f"test_dirty_kinds {vm}")
+    return Mutant(what, tuple(edits), "test_page_track", f"test_dirty_kinds {vm}" if vm else "")
 
 
 MUTANTS = {
@@ -54,6 +55,9 @@ MUTANTS = {
                               ("rc_wqe.c", "fwsim_dma_write(v, va, out")),
     "physical-key": unmarked("what is written by a key of physical addresses is not marked",
                              "kind_physical_key", ("mkey.c", "fwsim_dma_write(v, va, buf")),
+    "frame": unmarked("a received frame is not marked", "", ("eth_rx.c", "fwsim_lkey_write(s->v")),
+    "frame-reserved-lkey": unmarked("what a receive WQE has by the reserved lkey is not marked", "",
+                                    ("mkey.c", "fwsim_dma_write(v, va, data")),
     "cqe": unmarked("a completion queue entry is not marked", "kind_completion",
                     ("event.c", "entry_write(v, &cq->buf")),
     "eqe": unmarked("an event queue entry is not marked", "kind_event",
@@ -137,6 +141,8 @@ def main() -> int:
     if verb == "list" and not args:
         for name, m in MUTANTS.items():
             print(f"{name:16} {m.what}")
+    elif verb == "vm" and not args:
+        print("\n".join(name for name, m in MUTANTS.items() if m.vm))
     elif verb == "lint" and not args:
         for name in MUTANTS:
             changed(name, CORE)

@@ -3,7 +3,7 @@
  * Page tracking as a driver uses it: the queues it makes, the object, reports. What must be in a report
  * is known twice: from the harness, which has recorded every DMA write, and from the content of memory.
  */
-#include "data_rig.h"
+#include "eth_rig.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ struct track_in {
 
 /*
  * A PF with what the driver of a tracker has, a VF with two connected QPs, and a tracker if @id. QP a may
- * use the reserved lkey.
+ * use the reserved lkey, and so may the RQ, to which every frame goes.
  */
 struct rig {
 	struct harness *h;
@@ -40,6 +40,7 @@ struct rig {
 	uint64_t ring, dbr, ready; /* receive ring, its doorbell record, @ready WQEs posted */
 	struct d_mem area;	   /* WQES messages */
 	struct d_qp a, b;
+	struct e_rq rq;
 	struct d_mem mem;
 	uint32_t pa_key; /* of physical addresses */
 	struct track_in in; /* as the tracker was made */
@@ -309,6 +310,18 @@ static void make_kernel_qp(struct rig *r, struct d_qp *qp)
 	qp->qpn = IFC_GET(create_qp_out, out, qpn);
 }
 
+static void make_kernel_rq(struct rig *r, struct e_rq *rq)
+{
+	struct d_in in;
+
+	d_cq(&r->vf, &rq->cq, D_LOG_CQ);
+	e_rq_in(&r->vf, &in, rq);
+	IFC_SET(create_rq_in, in.b, ctx.rlky, 1);
+	e_rq_make(rq, &in);
+	assert_int_equal(e_rq_move(rq, FWSIM_WQ_RST, FWSIM_WQ_RDY), IFC_ST_OK);
+	e_steer(&r->vf, e_tir(&r->vf, rq->rqn), 0);
+}
+
 static uint32_t make_pa_key(struct rig *r)
 {
 	IFC_BUF(create_mkey_out, out);
@@ -345,6 +358,7 @@ static int setup_with(void **state, const struct fwsim_config *cfg)
 	d_open(&r->vf, r->h, VF);
 	make_kernel_qp(r, &r->a);
 	d_qp(&r->vf, &r->b);
+	make_kernel_rq(r, &r->rq);
 	r->mem = d_mem(&r->vf, 4u << 20);
 	r->pa_key = make_pa_key(r);
 	d_connect(&r->a, &r->b);
@@ -527,6 +541,19 @@ static void writes_of_others_are_not_told_of(void **state)
 	assert_int_equal(r->entries, 0);
 }
 
+/* A frame that goes to 1500 bytes at byte @off of memory, by @key. */
+static void vf_receives(struct rig *r, uint32_t off, uint32_t key)
+{
+	uint8_t data[1500] = { 0 };
+	struct fwsim_frame f;
+
+	e_headers(data, E_UDP4, &r->pf, &r->vf, sizeof(data) - 42);
+	assert_true(fwsim_frame_parse(&f, data, sizeof(data)));
+	e_recv(&r->rq, 1, &(struct d_sge){ r->mem.addr + off, sizeof(data), key });
+	fwsim_nic_rx(r->vf.v, &f);
+	d_expect(&r->rq.cq, IFC_CQE_RESP_SEND, 0);
+}
+
 /* Everything that a VF's DMA can write: payload, CQEs, EQEs, answers of commands, and one by one. */
 static void vf_works(struct rig *r)
 {
@@ -556,6 +583,8 @@ static void vf_works(struct rig *r)
 	wr.op = IFC_WQE_RDMA_WRITE;
 	wr.raddr = 1; /* nothing there: error CQE, asynchronous event */
 	d_send(&r->b, &wr);
+	vf_receives(r, 0x3c0c00, r->mem.key);
+	vf_receives(r, 0x3d0c00, FWSIM_RESD_LKEY);
 	h_settle(r->h);
 	while (d_cqe(&r->a.scq) || d_cqe(&r->b.scq) || d_cqe(&r->b.rcq))
 		;
@@ -590,7 +619,7 @@ static void every_dma_write_is_told_of(void **state)
 	h_dma_clear(r->h);
 	vf_works(r);
 	n = oracle(r, page);
-	assert_true(n >= 4 * 3 + 2 + 3 + 2 + 2); /* payload, CQs, EQs, command queue and mailbox */
+	assert_true(n >= 4 * 3 + 2 + 2 * 2 + 4 + 2 + 2); /* payload, frames, CQs, EQs, command queue and mailbox */
 	report(r, ALL);
 	assert_int_equal(r->entries, n);
 	assert_memory_equal(r->told, page, sizeof(page));
