@@ -3,7 +3,7 @@
  * Capabilities of an Ethernet port: offloads of queues, what flow tables can match, the eSwitch. No more
  * than what is implemented.
  */
-#include "eth.h"
+#include "flow.h"
 
 #define CAP_ETHERNET_OFFLOADS 0x1
 #define CAP_FLOW_TABLE 0x7
@@ -69,11 +69,11 @@ static void tables(uint8_t *prop)
 	FT(prop, modify_root, 1);
 	FT(prop, identified_miss_table_mode, 1);
 	FT(prop, flow_table_modify, 1);
-	FT(prop, log_max_ft_size, 22);
-	FT(prop, max_ft_level, 64);
-	FT(prop, log_max_ft_num, 12);
-	FT(prop, log_max_destination, 8);
-	FT(prop, log_max_flow, 16);
+	FT(prop, log_max_ft_size, FWSIM_FLOW_LOG_SIZE);
+	FT(prop, max_ft_level, FWSIM_FLOW_LEVELS);
+	FT(prop, log_max_ft_num, FWSIM_FLOW_LOG_TABLES);
+	FT(prop, log_max_destination, FWSIM_FLOW_LOG_DESTS);
+	FT(prop, log_max_flow, FWSIM_FLOW_LOG_ENTRIES);
 	fields(IFC_PTR(flow_table_prop_layout, prop, ft_field_support));
 	fields(IFC_PTR(flow_table_prop_layout, prop, ft_field_bitmask_support));
 }

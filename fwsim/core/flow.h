@@ -11,7 +11,7 @@
 /* What there may be of each in one VHCA; the capabilities say so. */
 #define FWSIM_FLOW_LOG_TABLES 12
 #define FWSIM_FLOW_LOG_SIZE 22	/* entries a table may have room for */
-#define FWSIM_FLOW_LEVELS 64
+#define FWSIM_FLOW_LEVELS 128
 #define FWSIM_FLOW_LOG_ENTRIES 16
 #define FWSIM_FLOW_LOG_DESTS 8 /* of one entry */
 #define FWSIM_FLOW_MAX_COUNTERS 2 /* of one entry */

@@ -69,7 +69,7 @@ static void tables_of_types_that_there_are(void **state)
 
 	(void)state;
 	assert_int_equal(flow_table(&r, 64, 22, 0), OK);
-	assert_int_equal(flow_table(&r, 65, 1, 0), IFC_ST_BAD_PARAM);
+	assert_int_equal(flow_table(&r, FWSIM_FLOW_LEVELS + 1, 1, 0), IFC_ST_BAD_PARAM);
 	assert_int_equal(flow_table(&r, 1, 23, 0), IFC_ST_LIM_ERR);
 	r.type = 1;
 	assert_int_equal(flow_table(&r, 1, 1, 0), IFC_ST_BAD_PARAM);
