@@ -127,7 +127,8 @@ static bool obj_ref(enum fwsim_obj_type type, const struct fwsim_obj *obj, unsig
 	case FWSIM_OBJ_RQ: {
 		const struct fwsim_rq *rq = (const struct fwsim_rq *)obj;
 
-		REF(PD, rq->wq.pd);
+		if (rq->wq.pd) /* mlx5e's RQ that only drops has none: nothing can be posted to it */
+			REF(PD, rq->wq.pd);
 		REF(CQ, rq->cqn);
 		if (rq->counter_set)
 			REF(Q_COUNTER, rq->counter_set);

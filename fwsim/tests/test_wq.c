@@ -219,6 +219,10 @@ static void rq_refusals_say_why(void **state)
 	ctx = rq_in(r, &in);
 	IFC_SET(rqc, ctx, wq.page_offset, 31);
 	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_OK);
+	/* the RQ of mlx5e that only drops names no PD */
+	ctx = rq_in(r, &in);
+	IFC_SET(rqc, ctx, wq.pd, 0);
+	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_OK);
 }
 
 /* Numbers of SQs, RQs and QPs never meet: a doorbell and a CQE carry nothing else. */
