@@ -204,6 +204,12 @@ enum fwsim_mig_state {
 	FWSIM_MIG_STOPPED,
 };
 
+/* Frames and their bytes, without FCS; counters of a vport are by destination address. */
+struct fwsim_traffic {
+	uint64_t packets, octets;
+};
+enum { FWSIM_CAST_UNI, FWSIM_CAST_MULTI, FWSIM_CAST_BROAD, FWSIM_CASTS };
+
 /* Vport context: what QUERY/MODIFY_NIC_VPORT_CONTEXT handle. */
 #define FWSIM_VPORT_LISTS 3 /* uc, mc, vlan */
 extern const uint32_t fwsim_vport_list_max[FWSIM_VPORT_LISTS]; /* entries of each */
@@ -213,6 +219,25 @@ struct fwsim_vport {
 	uint32_t list_n[FWSIM_VPORT_LISTS];
 	uint8_t admin_state;	/* MODIFY_VPORT_STATE */
 	uint8_t admin_mac[6];	/* set by the PF or by property; what a reset goes back to */
+	uint8_t changed;	/* what the PF has not been told of: bits as event_on_* of @ctx */
+	/* eSwitch vport context: set by the PF, kept over every reset but the PF's */
+	bool cvlan_strip;
+	uint8_t cvlan_insert;
+	uint16_t cvlan_tci;
+	struct fwsim_traffic rx[FWSIM_CASTS], tx[FWSIM_CASTS], loopback;
+};
+
+/* Why the eSwitch has thrown frames away. */
+enum fwsim_esw_drop { FWSIM_DROP_LENGTH, FWSIM_DROP_VPORT_DOWN, FWSIM_DROP_PORT_DOWN, FWSIM_DROP_INGRESS,
+		      FWSIM_DROP_EGRESS, FWSIM_DROP_FDB, FWSIM_DROP_STOPPED, FWSIM_DROP_UPLINK,
+		      FWSIM_DROPS };
+
+/* Entry of the table of addresses that the port lets in. */
+#define FWSIM_LOG_L2_TABLE 10
+struct fwsim_l2_entry {
+	uint8_t mac[6];
+	bool used, vlan_valid;
+	uint16_t vlan;
 };
 
 /* Values of nic_interface in the init segment; it is the driver's to write. */
@@ -329,6 +354,11 @@ struct fwsim {
 	/* the port: reg.c */
 	uint16_t port_mtu;
 	bool port_down;		/* PAOS admin_status of the PF */
+	bool uplink_down;	/* there is no link to what the host has behind the port */
+	struct fwsim_l2_entry *l2; /* 2^FWSIM_LOG_L2_TABLE, or NULL: none yet: esw_cmd.c */
+	struct fwsim_traffic wire_rx[FWSIM_CASTS], wire_tx[FWSIM_CASTS];
+	uint64_t esw_drops[FWSIM_DROPS];
+	struct fwsim_uplink *uplink; /* frames that have come in; NULL: none ever: uplink.c */
 	struct fwsim_violations *violations; /* the last ones, NULL: none: oracle.c */
 	uint64_t violations_n;		     /* and how many there were */
 	struct fwsim_recorder *recorder;     /* NULL: nothing is recorded: record.c */
@@ -448,7 +478,6 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v);
 	X(QUERY_VPORT_STATE, query_vport_state) X(MODIFY_VPORT_STATE, modify_vport_state)          \
 	X(QUERY_NIC_VPORT_CONTEXT, query_nic_vport_context)                                        \
 	X(MODIFY_NIC_VPORT_CONTEXT, modify_nic_vport_context)                                      \
-	X(QUERY_VPORT_COUNTER, query_vport_counter)                                                \
 	X(QUERY_ROCE_ADDRESS, query_roce_address) X(SET_ROCE_ADDRESS, set_roce_address)            \
 	X(QUERY_HCA_VPORT_PKEY, query_hca_vport_pkey)                                              \
 	X(QUERY_HCA_VPORT_CONTEXT, query_hca_vport_context)                                        \
@@ -481,6 +510,12 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v);
 	X(MODIFY_RQT, modify_rqt) X(QUERY_RQT, query_rqt) X(DESTROY_RQT, destroy_rqt)              \
 	X(ALLOC_Q_COUNTER, alloc_q_counter) X(QUERY_Q_COUNTER, query_q_counter)                    \
 	X(DEALLOC_Q_COUNTER, dealloc_q_counter)                                                    \
+	/* esw_cmd.c */                                                                            \
+	X(QUERY_ESW_VPORT_CONTEXT, query_esw_vport_context)                                        \
+	X(MODIFY_ESW_VPORT_CONTEXT, modify_esw_vport_context)                                      \
+	X(SET_L2_TABLE_ENTRY, set_l2_table_entry) X(QUERY_L2_TABLE_ENTRY, query_l2_table_entry)    \
+	X(DELETE_L2_TABLE_ENTRY, delete_l2_table_entry)                                            \
+	X(QUERY_VPORT_COUNTER, query_vport_counter)                                                \
 	/* flow_cmd.c */                                                                           \
 	X(CREATE_FLOW_TABLE, create_flow_table) X(MODIFY_FLOW_TABLE, modify_flow_table)            \
 	X(QUERY_FLOW_TABLE, query_flow_table) X(DESTROY_FLOW_TABLE, destroy_flow_table)            \
@@ -529,6 +564,23 @@ bool fwsim_vport_link_up(const struct fwsim_vhca *v);
 /* Function @fn of the card by number; NULL if there is none. */
 struct fwsim_vhca *fwsim_vhca_by_fn(struct fwsim *fw, unsigned int fn);
 void fwsim_vport_reset(struct fwsim_vhca *v); /* back to administrative values */
+/* @bits (event_on_* of the context) of what @v says of itself have changed: tell the PF if it wants to know. */
+void fwsim_vport_changed(struct fwsim_vhca *v, uint8_t bits);
+#define FWSIM_VPORT_UC 1u
+#define FWSIM_VPORT_MC 2u
+#define FWSIM_VPORT_VLAN 4u
+#define FWSIM_VPORT_PROMISC 8u
+#define FWSIM_VPORT_MTU 0x10u
+/* The vport of an image in the place of @v's: what the PF has set stays, and it is told. */
+void fwsim_vport_adopt(struct fwsim_vhca *v, struct fwsim_vport *from);
+/* The dword of the NIC vport context with arm_change_event and event_on_*. */
+#define FWSIM_VPORT_ARMED_OFF (IFC_BIT_OFF(nic_vport_context, arm_change_event) / 8)
+/* Whose vport is a command about? For inputs with other_vport and vport_number in the usual place. */
+enum ifc_status fwsim_vport_target(struct fwsim_cmd *cmd, struct fwsim_vhca **target);
+/* Port of the card: neither the driver nor the host has it down. */
+bool fwsim_port_up(const struct fwsim *fw);
+/* It went up or down: tell all functions whose vport follows it. */
+void fwsim_port_event(struct fwsim *fw);
 void fwsim_vport_fini(struct fwsim_vhca *v);
 /* VHCA whose permanent MAC is @mac (6 bytes), preferring one that may respond; NULL if none. */
 struct fwsim_vhca *fwsim_vport_by_mac(struct fwsim *fw, const uint8_t *mac);

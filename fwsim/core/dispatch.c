@@ -120,6 +120,13 @@ enum gate_synd {
 	X(MODIFY_HCA_VPORT_CONTEXT, modify_hca_vport_context, modify_hca_vport_context, ANY,       \
 	  ENABLED, PLAIN)                                                                          \
 	X(QUERY_VPORT_COUNTER, query_vport_counter, query_vport_counter, ANY, INIT, PLAIN)         \
+	X(QUERY_ESW_VPORT_CONTEXT, query_esw_vport_context, query_esw_vport_context, PF, INIT,     \
+	  PLAIN)                                                                                   \
+	X(MODIFY_ESW_VPORT_CONTEXT, modify_esw_vport_context, modify_esw_vport_context, PF, INIT,  \
+	  PLAIN)                                                                                   \
+	X(SET_L2_TABLE_ENTRY, set_l2_table_entry, set_l2_table_entry, PF, INIT, PLAIN)             \
+	X(QUERY_L2_TABLE_ENTRY, query_l2_table_entry, query_l2_table_entry, PF, INIT, PLAIN)       \
+	X(DELETE_L2_TABLE_ENTRY, delete_l2_table_entry, delete_l2_table_entry, PF, INIT, PLAIN)    \
 	X(ALLOC_PD, alloc_pd, alloc_pd, ANY, INIT, PLAIN)                                          \
 	X(DEALLOC_PD, dealloc_pd, dealloc_pd, ANY, INIT, PLAIN)                                    \
 	X(ALLOC_UAR, alloc_uar, alloc_uar, ANY, INIT, PLAIN)                                       \

@@ -158,6 +158,16 @@ void fwsim_eth_rescan(struct fwsim_vhca *v);
 
 /* A frame leaves the vport of @v; it is whole, with its checksums, and is not kept. */
 void fwsim_eswitch_tx(struct fwsim_vhca *v, const uint8_t *data, size_t len);
+/* A frame has come in by the uplink. */
+void fwsim_eswitch_rx(struct fwsim *fw, const uint8_t *data, size_t len);
+/* Forget what the PF has set, of all vports. */
+void fwsim_esw_reset(struct fwsim *fw);
+
+/* ---- the port: uplink.c -------------------------------------------------------------------- */
+
+/* Take at most @budget of the frames that have come in. True if some are left. */
+bool fwsim_uplink_run(struct fwsim *fw, unsigned int budget);
+void fwsim_uplink_fini(struct fwsim *fw);
 
 /* ---- steering: flow.c ---------------------------------------------------------------------- */
 

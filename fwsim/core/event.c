@@ -235,7 +235,7 @@ static void eq_port_changed(struct fwsim_vhca *v, struct fwsim_eq *eq)
 	uint8_t data[EQE_DATA] = { [8] = 0x10 }; /* port 1 */
 
 	eq->port_latched = false;
-	eq_append(v, eq, IFC_EVENT_PORT_CHANGE, v->fw->port_down ? PORT_DOWN : PORT_ACTIVE, data,
+	eq_append(v, eq, IFC_EVENT_PORT_CHANGE, fwsim_vport_link_up(v) ? PORT_ACTIVE : PORT_DOWN, data,
 		  true);
 }
 

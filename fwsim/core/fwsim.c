@@ -29,6 +29,7 @@
 #define RUN_QP_BUDGET 64
 #define RUN_SQ_BUDGET 64
 #define RUN_ROUNDS 64
+#define RUN_UPLINK_BUDGET 16 /* frames of a round */
 /* Timers that may expire in one call. */
 #define TIMER_BUDGET 1024
 
@@ -55,6 +56,7 @@ void fwsim_run(struct fwsim *fw)
 		more = fwsim_page_track_run(fw);
 		more |= fwsim_rc_run(fw, RUN_QP_BUDGET / 8);
 		more |= fwsim_eth_run(fw, RUN_SQ_BUDGET);
+		more |= fwsim_uplink_run(fw, RUN_UPLINK_BUDGET);
 		more |= fw->work;
 	}
 	fw->running = false;
@@ -452,6 +454,8 @@ void fwsim_destroy(struct fwsim *fw)
 	for (i = 0; i < fw->nfn; i++)
 		fwsim_vhca_free(fw->vhca[i]);
 	fwsim_table_fini(&fw->track);
+	free(fw->l2);
+	fwsim_uplink_fini(fw);
 	fwsim_oracle_fini(fw);
 	fwsim_record_fini(fw);
 	fwsim_fault_fini(fw);

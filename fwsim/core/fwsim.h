@@ -101,7 +101,7 @@ struct fwsim_trace {
 /*
  * What the host of the core provides. @host is the pointer given to fwsim_create(). DMA names the
  * requester function, and must apply that function's bus-master bit and IOMMU. All are required
- * except dma_map/dma_unmap, trace and record, which may be NULL.
+ * except dma_map/dma_unmap, trace, record and uplink_tx, which may be NULL.
  */
 struct fwsim_host_ops {
 	/* Copy @len bytes from/to bus address @addr. Return 0, or -1 if the bus refused any of it. */
@@ -125,6 +125,8 @@ struct fwsim_host_ops {
 	 * still in a buffer to where it belongs. Return 0, or -1 if that is not possible: the record ends.
 	 */
 	int (*record)(void *host, const char *line, size_t len);
+	/* A frame without FCS, at least 60 bytes, leaves by the uplink. Return 0, or -1 if it is lost. Optional. */
+	int (*uplink_tx)(void *host, const void *data, size_t len);
 };
 
 /*
@@ -156,6 +158,14 @@ void fwsim_reset(struct fwsim *fw, unsigned int fn);
 void fwsim_set_bus_master(struct fwsim *fw, unsigned int fn, bool on);
 /* The timer set by timer_set() has expired. */
 void fwsim_timer_expired(struct fwsim *fw);
+
+/*
+ * A frame, without FCS, has come in by the uplink. May be called at any time, also from a host operation. False:
+ * too many wait already; try again when fwsim_uplink_rx() may be expected to have room, or drop it.
+ */
+bool fwsim_uplink_rx(struct fwsim *fw, const void *data, size_t len);
+/* Is there a link behind the uplink? There is until this says otherwise. Not to be called from a host operation. */
+void fwsim_uplink_link(struct fwsim *fw, bool up);
 
 /* A tracked VF is to be started anew: QUERY says so (migration_state 4) until the next tracked SAVE. */
 void fwsim_migration_reinit(struct fwsim *fw, unsigned int fn);

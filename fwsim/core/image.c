@@ -233,11 +233,7 @@ static void exchange(struct fwsim_vhca *v, struct fwsim_vhca *s)
 	SWAP(v->page, s->page);
 	SWAP(v->pages_n, s->pages_n);
 	SWAP(v->pages_cap, s->pages_cap);
-	memcpy(v->vport.ctx, s->vport.ctx, sizeof(v->vport.ctx));
-	for (unsigned int i = 0; i < FWSIM_VPORT_LISTS; i++) {
-		SWAP(v->vport.list[i], s->vport.list[i]);
-		SWAP(v->vport.list_n[i], s->vport.list_n[i]);
-	}
+	fwsim_vport_adopt(v, &s->vport);
 	memcpy(v->gid, s->gid, sizeof(v->gid));
 }
 

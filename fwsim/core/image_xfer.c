@@ -508,11 +508,26 @@ static void xfer_pages(struct fwsim_xfer *x, struct fwsim_vhca *v)
 		check_pages(x, v);
 }
 
+static void xfer_traffic(struct fwsim_xfer *x, struct fwsim_traffic *t)
+{
+	xfer_u64(x, &t->packets);
+	xfer_u64(x, &t->octets);
+}
+
 static void xfer_vport(struct fwsim_xfer *x, struct fwsim_vhca *v)
 {
 	struct fwsim_vport *vp = &v->vport;
+	IFC_BUF(nic_vport_context, ctx);
 
-	xfer_raw(x, vp->ctx, sizeof(vp->ctx));
+	/* what is to be told of changes is the PF's business, and another PF's there */
+	memcpy(ctx, vp->ctx, sizeof(ctx));
+	if (x->mode != FWSIM_XFER_LOAD)
+		ifc_st32(ctx + FWSIM_VPORT_ARMED_OFF, 0);
+	xfer_raw(x, ctx, sizeof(ctx));
+	if (x->mode == FWSIM_XFER_LOAD)
+		memcpy(vp->ctx, ctx, sizeof(ctx));
+	if (x->mode == FWSIM_XFER_LOAD && ifc_ld32(ctx + FWSIM_VPORT_ARMED_OFF))
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "its vport has armed events");
 	for (unsigned int i = 0; i < FWSIM_VPORT_LISTS; i++) {
 		vp->list_n[i] = xfer_count(x, vp->list_n[i], 8, "list entries");
 		if (x->mode == FWSIM_XFER_LOAD && vp->list_n[i] > fwsim_vport_list_max[i])
@@ -523,6 +538,11 @@ static void xfer_vport(struct fwsim_xfer *x, struct fwsim_vhca *v)
 		if (vp->list[i])
 			xfer_raw(x, vp->list[i], (size_t)vp->list_n[i] * 8);
 	}
+	for (unsigned int i = 0; i < FWSIM_CASTS; i++) {
+		xfer_traffic(x, &vp->rx[i]);
+		xfer_traffic(x, &vp->tx[i]);
+	}
+	xfer_traffic(x, &vp->loopback);
 }
 
 void fwsim_xfer_section(struct fwsim_xfer *x, struct fwsim_vhca *v,

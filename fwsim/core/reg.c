@@ -112,20 +112,9 @@ static enum ifc_status reg_ptys(struct fwsim_cmd *cmd, bool write, uint8_t *data
 	if (mask == PTYS_PROTO_ETH) {
 		IFC_SET(ptys_reg, data, eth_proto_capability, PTYS_100G_CR4);
 		IFC_SET(ptys_reg, data, eth_proto_admin, PTYS_100G_CR4);
-		IFC_SET(ptys_reg, data, eth_proto_oper, cmd->fw->port_down ? 0 : PTYS_100G_CR4);
+		IFC_SET(ptys_reg, data, eth_proto_oper, fwsim_port_up(cmd->fw) ? PTYS_100G_CR4 : 0);
 	}
 	return IFC_ST_OK;
-}
-
-static void port_event(struct fwsim *fw)
-{
-	uint8_t data[28] = { [8] = 0x10 }; /* port 1 */
-	unsigned int i;
-
-	for (i = 0; i < fw->nfn; i++)
-		if (fw->vhca[i]->hca == FWSIM_HCA_INIT)
-			fwsim_event_post(fw->vhca[i], IFC_EVENT_PORT_CHANGE, fw->port_down ? 1 : 4,
-					 data);
 }
 
 static enum ifc_status reg_paos(struct fwsim_cmd *cmd, bool write, uint8_t *data)
@@ -141,11 +130,11 @@ static enum ifc_status reg_paos(struct fwsim_cmd *cmd, bool write, uint8_t *data
 					    "port state %u is neither up nor down", admin);
 		if (down != fw->port_down) {
 			fw->port_down = down;
-			port_event(fw);
+			fwsim_port_event(fw);
 		}
 	}
 	IFC_SET(paos_reg, data, admin_status, fw->port_down ? PORT_DOWN : PORT_UP);
-	IFC_SET(paos_reg, data, oper_status, fw->port_down ? PORT_DOWN : PORT_UP);
+	IFC_SET(paos_reg, data, oper_status, fwsim_port_up(fw) ? PORT_UP : PORT_DOWN);
 	return IFC_ST_OK;
 }
 

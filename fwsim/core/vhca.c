@@ -109,6 +109,7 @@ void fwsim_vhca_flr(struct fwsim_vhca *v)
 	}
 	fw->port_down = false;
 	fw->port_mtu = 0;
+	fwsim_esw_reset(fw);
 }
 
 struct fwsim_vhca *fwsim_vhca_by_id(struct fwsim *fw, uint16_t vhca_id)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The vport of a function: link state, NIC vport context (addresses, MTU, GUIDs) and RoCE address table.
- * This card has no eswitch; a vport is what its own function says of itself and what the PF has set.
+ * What the eSwitch makes of that is in eswitch.c.
  */
 #include "core.h"
 
 #define VPORT_MTU 1500
+#define FOLLOWS_PORT 2 /* admin_state */
 #define PKEY_DEFAULT 0xffff
 
 /* IBTA port states, and field_select of the HCA vport context (device.h of the kernel). */
@@ -54,15 +55,89 @@ void fwsim_vport_fini(struct fwsim_vhca *v)
 
 void fwsim_vport_reset(struct fwsim_vhca *v)
 {
-	uint8_t *ctx = v->vport.ctx;
+	uint8_t *ctx = v->vport.ctx, armed[4];
 
 	fwsim_vport_fini(v);
+	memcpy(armed, ctx + FWSIM_VPORT_ARMED_OFF, sizeof(armed));
 	memset(ctx, 0, sizeof(v->vport.ctx));
+	if (v->fn) /* what a VF does, the PF wants to know also after a reset of the VF */
+		memcpy(ctx + FWSIM_VPORT_ARMED_OFF, armed, sizeof(armed));
 	IFC_SET(nic_vport_context, ctx, mtu, VPORT_MTU);
 	memcpy(MAC(v), v->vport.admin_mac, 6);
 	IFC_SET64(nic_vport_context, ctx, node_guid, guid_of(v->vport.admin_mac));
 	IFC_SET64(nic_vport_context, ctx, port_guid, guid_of(v->vport.admin_mac));
 	IFC_SET64(nic_vport_context, ctx, system_image_guid, guid_of(v->fw->cfg.mac));
+	if (v->fn)
+		fwsim_vport_changed(v, FWSIM_VPORT_UC | FWSIM_VPORT_MC | FWSIM_VPORT_PROMISC);
+}
+
+/* The PF is told once, and arms again when it has looked. What changes in between is not lost. */
+static void vport_tell(struct fwsim_vhca *v)
+{
+	uint8_t *ctx = v->vport.ctx, data[28] = { 0 };
+
+	if (!IFC_GET(nic_vport_context, ctx, arm_change_event) ||
+	    !(v->vport.changed & ctx[FWSIM_VPORT_ARMED_OFF + 3]))
+		return;
+	IFC_SET(nic_vport_context, ctx, arm_change_event, 0);
+	v->vport.changed = 0;
+	ifc_st16(data + 2, (uint16_t)v->fn);
+	fwsim_event_post(v->fw->vhca[0], IFC_EVENT_NIC_VPORT_CHANGE, 0, data);
+}
+
+void fwsim_vport_changed(struct fwsim_vhca *v, uint8_t bits)
+{
+	v->vport.changed |= bits;
+	vport_tell(v);
+}
+
+void fwsim_vport_adopt(struct fwsim_vhca *v, struct fwsim_vport *from)
+{
+	struct fwsim_vport *vp = &v->vport, old = *vp;
+	unsigned int i;
+
+	memcpy(vp->ctx, from->ctx, sizeof(vp->ctx));
+	memcpy(vp->ctx + FWSIM_VPORT_ARMED_OFF, old.ctx + FWSIM_VPORT_ARMED_OFF, 4);
+	for (i = 0; i < FWSIM_VPORT_LISTS; i++) {
+		vp->list[i] = from->list[i];
+		vp->list_n[i] = from->list_n[i];
+		from->list[i] = old.list[i];
+		from->list_n[i] = old.list_n[i];
+	}
+	memcpy(vp->rx, from->rx, sizeof(vp->rx));
+	memcpy(vp->tx, from->tx, sizeof(vp->tx));
+	vp->loopback = from->loopback;
+	fwsim_vport_changed(v, FWSIM_VPORT_UC | FWSIM_VPORT_MC | FWSIM_VPORT_PROMISC);
+}
+
+bool fwsim_port_up(const struct fwsim *fw)
+{
+	return !fw->port_down && !fw->uplink_down;
+}
+
+static void link_event(struct fwsim_vhca *v)
+{
+	uint8_t data[28] = { [8] = 0x10 }; /* port 1 */
+
+	if (v->hca == FWSIM_HCA_INIT)
+		fwsim_event_post(v, IFC_EVENT_PORT_CHANGE, fwsim_vport_link_up(v) ? 4 : 1, data);
+}
+
+void fwsim_port_event(struct fwsim *fw)
+{
+	for (unsigned int i = 0; i < fw->nfn; i++)
+		if (fw->vhca[i]->vport.admin_state == FOLLOWS_PORT)
+			link_event(fw->vhca[i]);
+}
+
+/* Administrative state; the function is told if its link goes up or down by that. */
+static void set_admin_state(struct fwsim_vhca *v, uint32_t admin)
+{
+	bool up = fwsim_vport_link_up(v);
+
+	v->vport.admin_state = (uint8_t)admin;
+	if (up != fwsim_vport_link_up(v))
+		link_event(v);
 }
 
 void fwsim_vport_init(struct fwsim_vhca *v)
@@ -75,7 +150,7 @@ void fwsim_vport_init(struct fwsim_vhca *v)
 	mac[3] = (uint8_t)(low >> 16);
 	mac[4] = (uint8_t)(low >> 8);
 	mac[5] = (uint8_t)low;
-	v->vport.admin_state = 2; /* follows the port */
+	v->vport.admin_state = FOLLOWS_PORT;
 	fwsim_vport_reset(v);
 }
 
@@ -103,11 +178,11 @@ bool fwsim_vport_link_up(const struct fwsim_vhca *v)
 	case 1:
 		return true;
 	}
-	return !v->fw->port_down;
+	return fwsim_port_up(v->fw);
 }
 
 /* Whose vport? All these inputs have other_vport and vport_number in the same place. */
-static enum ifc_status vport_target(struct fwsim_cmd *cmd, struct fwsim_vhca **target)
+enum ifc_status fwsim_vport_target(struct fwsim_cmd *cmd, struct fwsim_vhca **target)
 {
 	uint32_t n = IFC_GET(query_vport_state_in, cmd->in, vport_number);
 
@@ -130,7 +205,7 @@ static enum ifc_status vport_target(struct fwsim_cmd *cmd, struct fwsim_vhca **t
 enum ifc_status fwsim_cmd_query_vport_state(struct fwsim_cmd *cmd)
 {
 	struct fwsim_vhca *v;
-	enum ifc_status st = vport_target(cmd, &v);
+	enum ifc_status st = fwsim_vport_target(cmd, &v);
 	bool up;
 
 	if (st != IFC_ST_OK)
@@ -141,7 +216,7 @@ enum ifc_status fwsim_cmd_query_vport_state(struct fwsim_cmd *cmd)
 		up = fwsim_vport_link_up(v);
 		break;
 	case MLX5_VPORT_STATE_OP_MOD_UPLINK:
-		up = !cmd->fw->port_down;
+		up = fwsim_port_up(cmd->fw);
 		break;
 	default:
 		return fwsim_refuse(cmd, IFC_ST_BAD_OP, VPORT_SYND_OP_MOD,
@@ -156,7 +231,7 @@ enum ifc_status fwsim_cmd_modify_vport_state(struct fwsim_cmd *cmd)
 {
 	uint32_t admin = IFC_GET(modify_vport_state_in, cmd->in, admin_state);
 	struct fwsim_vhca *v;
-	enum ifc_status st = vport_target(cmd, &v);
+	enum ifc_status st = fwsim_vport_target(cmd, &v);
 
 	if (st != IFC_ST_OK)
 		return st;
@@ -169,7 +244,7 @@ enum ifc_status fwsim_cmd_modify_vport_state(struct fwsim_cmd *cmd)
 	if (admin > 2)
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_VALUE,
 				    "administrative state %u is none", admin);
-	v->vport.admin_state = (uint8_t)admin;
+	set_admin_state(v, admin);
 	return IFC_ST_OK;
 }
 
@@ -179,7 +254,7 @@ enum ifc_status fwsim_cmd_query_nic_vport_context(struct fwsim_cmd *cmd)
 	uint32_t room = (cmd->out_len - (uint32_t)IFC_SZ(query_nic_vport_context_out)) / 8, n;
 	uint8_t *ctx = IFC_PTR(query_nic_vport_context_out, cmd->out, nic_vport_context);
 	struct fwsim_vhca *v;
-	enum ifc_status st = vport_target(cmd, &v);
+	enum ifc_status st = fwsim_vport_target(cmd, &v);
 
 	if (st != IFC_ST_OK)
 		return st;
@@ -196,12 +271,14 @@ enum ifc_status fwsim_cmd_query_nic_vport_context(struct fwsim_cmd *cmd)
 	return IFC_ST_OK;
 }
 
-static enum ifc_status set_list(struct fwsim_cmd *cmd, struct fwsim_vhca *v, const uint8_t *ctx)
+static enum ifc_status set_list(struct fwsim_cmd *cmd, struct fwsim_vhca *v, const uint8_t *ctx,
+				uint8_t *changed)
 {
 	uint32_t type = IFC_GET(nic_vport_context, ctx, allowed_list_type);
 	uint32_t n = IFC_GET(nic_vport_context, ctx, allowed_list_size);
 	uint32_t room = (cmd->in_len - (uint32_t)IFC_SZ(modify_nic_vport_context_in)) / 8;
 	uint8_t *list = NULL;
+	bool same;
 
 	if (type >= FWSIM_VPORT_LISTS)
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, VPORT_SYND_VALUE, "no list of type %u",
@@ -220,23 +297,31 @@ static enum ifc_status set_list(struct fwsim_cmd *cmd, struct fwsim_vhca *v, con
 					    "no memory");
 		memcpy(list, ctx + IFC_SZ(nic_vport_context), 8 * (size_t)n);
 	}
+	same = n == v->vport.list_n[type] && (!n || !memcmp(list, v->vport.list[type], 8 * (size_t)n));
 	free(v->vport.list[type]);
 	v->vport.list[type] = list;
 	v->vport.list_n[type] = n;
+	*changed |= (uint8_t)(same ? 0 : 1u << type); /* as FWSIM_VPORT_UC and those that follow */
 	return IFC_ST_OK;
 }
 
 #define SELECTED(sel, fld) IFC_GET(modify_nic_vport_field_select, (sel), fld)
 #define COPY(ctx, from, fld)                                                                       \
 	IFC_SET(nic_vport_context, (ctx), fld, IFC_GET(nic_vport_context, (from), fld))
+#define COPY_NOTED(ctx, from, fld, bit)                                                            \
+	do {                                                                                       \
+		if (IFC_GET(nic_vport_context, (ctx), fld) != IFC_GET(nic_vport_context, (from), fld)) \
+			changed |= (bit);                                                          \
+		COPY(ctx, from, fld);                                                              \
+	} while (0)
 
 enum ifc_status fwsim_cmd_modify_nic_vport_context(struct fwsim_cmd *cmd)
 {
 	const uint8_t *sel = IFC_CPTR(modify_nic_vport_context_in, cmd->in, field_select);
 	const uint8_t *from = IFC_CPTR(modify_nic_vport_context_in, cmd->in, nic_vport_context);
 	struct fwsim_vhca *v;
-	enum ifc_status st = vport_target(cmd, &v);
-	uint8_t *ctx;
+	enum ifc_status st = fwsim_vport_target(cmd, &v);
+	uint8_t *ctx, changed = 0;
 
 	if (st != IFC_ST_OK)
 		return st;
@@ -246,7 +331,7 @@ enum ifc_status fwsim_cmd_modify_nic_vport_context(struct fwsim_cmd *cmd)
 	ctx = v->vport.ctx;
 	/* The list is the only part that can fail, so it goes first. */
 	if (SELECTED(sel, addresses_list))
-		st = set_list(cmd, v, from);
+		st = set_list(cmd, v, from, &changed);
 	if (st != IFC_ST_OK)
 		return st;
 	if (SELECTED(sel, roce_en))
@@ -254,15 +339,15 @@ enum ifc_status fwsim_cmd_modify_nic_vport_context(struct fwsim_cmd *cmd)
 	if (SELECTED(sel, min_inline))
 		COPY(ctx, from, min_wqe_inline_mode);
 	if (SELECTED(sel, mtu))
-		COPY(ctx, from, mtu);
+		COPY_NOTED(ctx, from, mtu, FWSIM_VPORT_MTU);
 	if (SELECTED(sel, disable_mc_local_lb))
 		COPY(ctx, from, disable_mc_local_lb);
 	if (SELECTED(sel, disable_uc_local_lb))
 		COPY(ctx, from, disable_uc_local_lb);
 	if (SELECTED(sel, promisc)) {
-		COPY(ctx, from, promisc_uc);
-		COPY(ctx, from, promisc_mc);
-		COPY(ctx, from, promisc_all);
+		COPY_NOTED(ctx, from, promisc_uc, FWSIM_VPORT_PROMISC);
+		COPY_NOTED(ctx, from, promisc_mc, FWSIM_VPORT_PROMISC);
+		COPY_NOTED(ctx, from, promisc_all, FWSIM_VPORT_PROMISC);
 	}
 	if (SELECTED(sel, change_event)) {
 		COPY(ctx, from, arm_change_event);
@@ -288,21 +373,15 @@ enum ifc_status fwsim_cmd_modify_nic_vport_context(struct fwsim_cmd *cmd)
 
 		IFC_SET64(nic_vport_context, ctx, port_guid, guid ? guid : guid_of(MAC(v)));
 	}
+	fwsim_vport_changed(v, changed);
 	return IFC_ST_OK;
-}
-
-enum ifc_status fwsim_cmd_query_vport_counter(struct fwsim_cmd *cmd)
-{
-	struct fwsim_vhca *v;
-
-	return vport_target(cmd, &v); /* no Ethernet traffic yet: all counters are 0 */
 }
 
 enum ifc_status fwsim_cmd_query_hca_vport_pkey(struct fwsim_cmd *cmd)
 {
 	uint32_t index = IFC_GET(query_hca_vport_pkey_in, cmd->in, pkey_index);
 	struct fwsim_vhca *v;
-	enum ifc_status st = vport_target(cmd, &v);
+	enum ifc_status st = fwsim_vport_target(cmd, &v);
 
 	if (st != IFC_ST_OK)
 		return st;
@@ -320,7 +399,7 @@ enum ifc_status fwsim_cmd_query_hca_vport_context(struct fwsim_cmd *cmd)
 {
 	uint8_t *ctx = IFC_PTR(query_hca_vport_context_out, cmd->out, hca_vport_context);
 	struct fwsim_vhca *v;
-	enum ifc_status st = vport_target(cmd, &v);
+	enum ifc_status st = fwsim_vport_target(cmd, &v);
 	bool up;
 
 	if (st != IFC_ST_OK)
@@ -348,7 +427,7 @@ enum ifc_status fwsim_cmd_modify_hca_vport_context(struct fwsim_cmd *cmd)
 	uint32_t sel = IFC_GET(hca_vport_context, from, field_select);
 	uint32_t policy = IFC_GET(hca_vport_context, from, vport_state_policy);
 	struct fwsim_vhca *v;
-	enum ifc_status st = vport_target(cmd, &v);
+	enum ifc_status st = fwsim_vport_target(cmd, &v);
 
 	if (st != IFC_ST_OK)
 		return st;
@@ -368,7 +447,7 @@ enum ifc_status fwsim_cmd_modify_hca_vport_context(struct fwsim_cmd *cmd)
 		IFC_SET64(nic_vport_context, v->vport.ctx, node_guid,
 			  IFC_GET64(hca_vport_context, from, node_guid));
 	if (sel & HCA_VPORT_SEL_POLICY)
-		v->vport.admin_state = (uint8_t)policy;
+		set_admin_state(v, policy);
 	return IFC_ST_OK;
 }
 

@@ -200,6 +200,17 @@ static int host_record(void *host, const char *line, size_t len)
 	return 0;
 }
 
+static int host_uplink_tx(void *host, const void *data, size_t len)
+{
+	struct harness *h = host;
+
+	if (h->wire_n == H_WIRE || len > sizeof(h->wire[0].data))
+		return -1;
+	memcpy(h->wire[h->wire_n].data, data, len);
+	h->wire[h->wire_n++].len = len;
+	return 0;
+}
+
 static const struct fwsim_host_ops ops_copy = {
 	.dma_read = host_dma_read,
 	.dma_write = host_dma_write,
@@ -208,6 +219,7 @@ static const struct fwsim_host_ops ops_copy = {
 	.timer_set = host_timer_set,
 	.trace = host_trace,
 	.record = host_record,
+	.uplink_tx = host_uplink_tx,
 };
 
 static const struct fwsim_host_ops ops_map = {
@@ -220,6 +232,7 @@ static const struct fwsim_host_ops ops_map = {
 	.timer_set = host_timer_set,
 	.trace = host_trace,
 	.record = host_record,
+	.uplink_tx = host_uplink_tx,
 };
 
 /* ---- life --------------------------------------------------------------------------------- */

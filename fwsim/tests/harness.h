@@ -28,6 +28,7 @@
 #define H_MEM_SIZE (32u << 20)
 #define H_BAR_ADDR(fn) (0x200000000ULL + ((uint64_t)(fn) << FWSIM_LOG_PF_BAR))
 #define H_VECTORS 2048
+#define H_WIRE 64
 #define H_VFS 8 /* of the default configuration */
 
 #define H_MS 1000000ULL
@@ -82,6 +83,12 @@ struct harness {
 	unsigned int record_flushes;
 	char answer[1u << 18]; /* of the last h_say() */
 	FILE *seed; /* what is sent to the card: seeds.c */
+	/* frames that have left by the uplink; a test sets wire_n to 0 when it has seen them */
+	struct {
+		size_t len;
+		uint8_t data[10100];
+	} wire[H_WIRE];
+	unsigned int wire_n;
 	bool use_map; /* offer dma_map; set before h_new() returns only by h_new_map() */
 	unsigned int maps, unmaps;
 };

@@ -403,7 +403,7 @@ static void structures_have_not_grown_unseen(void **state)
 	assert_int_equal(sizeof(struct fwsim_eq), 152);
 	assert_int_equal(sizeof(struct fwsim_cq), 136);
 	assert_int_equal(sizeof(struct fwsim_qp), 360);
-	assert_int_equal(sizeof(struct fwsim_vport), 304);
+	assert_int_equal(sizeof(struct fwsim_vport), 416);
 #endif
 }
 
