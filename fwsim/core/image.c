@@ -230,6 +230,7 @@ static void exchange(struct fwsim_vhca *v, struct fwsim_vhca *s)
 	v->db_half = s->db_half;
 	for (unsigned int i = 0; i < FWSIM_CAP_TYPES; i++)
 		SWAP(v->cap_cur[i], s->cap_cur[i]);
+	SWAP(v->flow, s->flow);
 	SWAP(v->page, s->page);
 	SWAP(v->pages_n, s->pages_n);
 	SWAP(v->pages_cap, s->pages_cap);

@@ -53,6 +53,7 @@ enum fwsim_image_section {
 	FWSIM_IMAGE_SEC_RQ,
 	FWSIM_IMAGE_SEC_RQT,
 	FWSIM_IMAGE_SEC_TIR,
+	FWSIM_IMAGE_SEC_FLOW,
 	FWSIM_IMAGE_SEC_END
 };
 
@@ -93,6 +94,13 @@ void fwsim_xfer_bad(struct fwsim_xfer *x, enum ifc_status status, const char *fm
 /* Visit the payload of @section. LOAD: into @v, a scratch VHCA with empty tables. */
 void fwsim_xfer_section(struct fwsim_xfer *x, struct fwsim_vhca *v,
 			enum fwsim_image_section section);
+/* flow_image.c, and what it moves fields with: see image_xfer.c */
+void fwsim_xfer_flow(struct fwsim_xfer *x, struct fwsim_vhca *v);
+void fwsim_xfer_raw(struct fwsim_xfer *x, void *p, size_t len);
+void fwsim_xfer_u64(struct fwsim_xfer *x, uint64_t *v);
+void fwsim_xfer_u32(struct fwsim_xfer *x, uint32_t *v, uint32_t max, const char *name);
+void fwsim_xfer_u8(struct fwsim_xfer *x, uint8_t *v, uint8_t max, const char *name);
+uint32_t fwsim_xfer_count(struct fwsim_xfer *x, uint32_t n, size_t size, const char *name);
 /* All sections of @v have been loaded: check what one part says about another. */
 void fwsim_xfer_check(struct fwsim_xfer *x, struct fwsim_vhca *v);
 /* Free what a scratch VHCA holds; no object is known to anyone yet. */

@@ -7,6 +7,7 @@
  * its CREATE command uses; beside it go the page list and what has changed since.
  */
 #include "eth.h"
+#include "flow.h"
 #include "image.h"
 
 #include <stdarg.h>
@@ -36,7 +37,7 @@ void fwsim_xfer_bad(struct fwsim_xfer *x, enum ifc_status status, const char *fm
 
 /* ---- primitives. After a refusal all of them read zero. ------------------------------------ */
 
-static void xfer_raw(struct fwsim_xfer *x, void *p, size_t len)
+void fwsim_xfer_raw(struct fwsim_xfer *x, void *p, size_t len)
 {
 	switch (x->mode) {
 	case FWSIM_XFER_SIZE:
@@ -78,21 +79,21 @@ static uint32_t xfer_val32(struct fwsim_xfer *x, uint32_t v, uint32_t max, const
 	uint8_t b[4];
 
 	ifc_st32(b, v);
-	xfer_raw(x, b, sizeof(b));
+	fwsim_xfer_raw(x, b, sizeof(b));
 	return (uint32_t)in_range(x, ifc_ld32(b), max, name);
 }
 
-static void xfer_u64(struct fwsim_xfer *x, uint64_t *v)
+void fwsim_xfer_u64(struct fwsim_xfer *x, uint64_t *v)
 {
 	uint8_t b[8];
 
 	ifc_st64(b, *v);
-	xfer_raw(x, b, sizeof(b));
+	fwsim_xfer_raw(x, b, sizeof(b));
 	*v = ifc_ld64(b);
 }
 
 /* Numbers of every width take four bytes. */
-static void xfer_u32(struct fwsim_xfer *x, uint32_t *v, uint32_t max, const char *name)
+void fwsim_xfer_u32(struct fwsim_xfer *x, uint32_t *v, uint32_t max, const char *name)
 {
 	*v = xfer_val32(x, *v, max, name);
 }
@@ -102,7 +103,7 @@ static void xfer_u16(struct fwsim_xfer *x, uint16_t *v, uint16_t max, const char
 	*v = (uint16_t)xfer_val32(x, *v, max, name);
 }
 
-static void xfer_u8(struct fwsim_xfer *x, uint8_t *v, uint8_t max, const char *name)
+void fwsim_xfer_u8(struct fwsim_xfer *x, uint8_t *v, uint8_t max, const char *name)
 {
 	*v = (uint8_t)xfer_val32(x, *v, max, name);
 }
@@ -121,14 +122,14 @@ static void xfer_time(struct fwsim_xfer *x, uint64_t *at, const char *name)
 		left = *at > x->now ? *at - x->now : 1;
 	if (x->mode == FWSIM_XFER_HASH)
 		left = left != 0;
-	xfer_u64(x, &left);
+	fwsim_xfer_u64(x, &left);
 	left = in_range(x, left, WAIT_MAX, name);
 	if (x->mode == FWSIM_XFER_LOAD)
 		*at = left ? x->now + left : 0;
 }
 
 /* How many entries of @size bytes follow. No more than there are bytes for, so it may be allocated. */
-static uint32_t xfer_count(struct fwsim_xfer *x, uint32_t n, size_t size, const char *name)
+uint32_t fwsim_xfer_count(struct fwsim_xfer *x, uint32_t n, size_t size, const char *name)
 {
 	n = xfer_val32(x, n, UINT32_MAX, name);
 	if (x->mode != FWSIM_XFER_LOAD || x->bad || n <= (x->end - x->pos) / size)
@@ -151,7 +152,7 @@ static void *xfer_alloc(struct fwsim_xfer *x, size_t n, size_t size)
 static void xfer_addrs(struct fwsim_xfer *x, uint64_t **addr, uint32_t *n, unsigned int log_size,
 		       uint64_t want)
 {
-	*n = xfer_count(x, *n, 8, "page addresses");
+	*n = fwsim_xfer_count(x, *n, 8, "page addresses");
 	if (x->mode == FWSIM_XFER_LOAD) {
 		if (want != ANY && *n != want)
 			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "%u pages of 2^%u bytes, not %llu", *n,
@@ -161,7 +162,7 @@ static void xfer_addrs(struct fwsim_xfer *x, uint64_t **addr, uint32_t *n, unsig
 			*n = 0;
 	}
 	for (uint32_t i = 0; i < *n && !x->bad; i++) {
-		xfer_u64(x, &(*addr)[i]);
+		fwsim_xfer_u64(x, &(*addr)[i]);
 		if (x->mode == FWSIM_XFER_LOAD && (*addr)[i] & ((1ULL << log_size) - 1))
 			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM,
 				       "page address 0x%llx is no multiple of its page size",
@@ -182,7 +183,7 @@ static void xfer_pas(struct fwsim_xfer *x, struct fwsim_pas *pas, uint64_t need)
 /* The context of an object; on load @decode then makes the fields of it. */
 #define xfer_ctx(x, obj, decode)                                                                   \
 	do {                                                                                       \
-		xfer_raw((x), (obj)->ctx, sizeof((obj)->ctx));                                     \
+		fwsim_xfer_raw((x), (obj)->ctx, sizeof((obj)->ctx));                                     \
 		if ((x)->mode == FWSIM_XFER_LOAD && !(x)->bad && decode(obj) != IFC_ST_OK)         \
 			fwsim_xfer_bad((x), IFC_ST_BAD_PARAM,                                      \
 				       "its context is not one that CREATE accepts");              \
@@ -214,16 +215,16 @@ static void xfer_eq(struct fwsim_xfer *x, void *obj)
 	xfer_ctx(x, eq, fwsim_eq_decode);
 	xfer_pas(x, &eq->buf, 64ULL << eq->log_size);
 	for (unsigned int i = 0; i < 4; i++)
-		xfer_u64(x, &eq->mask[i]);
-	xfer_u32(x, &eq->pi, 0xffffff, "producer index");
-	xfer_u32(x, &eq->ci, 0xffffff, "consumer index");
+		fwsim_xfer_u64(x, &eq->mask[i]);
+	fwsim_xfer_u32(x, &eq->pi, 0xffffff, "producer index");
+	fwsim_xfer_u32(x, &eq->ci, 0xffffff, "consumer index");
 	if (x->mode == FWSIM_XFER_LOAD && ((eq->pi - eq->ci) & 0xffffff) > 1u << eq->log_size)
 		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "more entries than it has room for");
 	xfer_bool(x, &eq->armed, "armed");
 	xfer_bool(x, &eq->overrun, "overrun");
 	xfer_bool(x, &eq->db_latched, "latched doorbell");
 	xfer_bool(x, &eq->db_arm, "arm of the latched doorbell");
-	xfer_u32(x, &eq->db_ci, 0xffffff, "index of the latched doorbell");
+	fwsim_xfer_u32(x, &eq->db_ci, 0xffffff, "index of the latched doorbell");
 	xfer_bool(x, &eq->port_latched, "latched PORT_CHANGE");
 }
 
@@ -233,14 +234,14 @@ static void xfer_cq(struct fwsim_xfer *x, void *obj)
 
 	xfer_ctx(x, cq, fwsim_cq_decode);
 	xfer_pas(x, &cq->buf, cq->page_offset + (64ULL << cq->log_size));
-	xfer_u32(x, &cq->pi, 0xffffff, "producer index");
-	xfer_u32(x, &cq->ci, 0xffffff, "consumer index");
-	xfer_u32(x, &cq->last_notified, 0xffffff, "last notified index");
-	xfer_u32(x, &cq->last_solicited, 0xffffff, "last solicited index");
-	xfer_u8(x, &cq->arm, FWSIM_ARM_SOLICITED, "arm state");
+	fwsim_xfer_u32(x, &cq->pi, 0xffffff, "producer index");
+	fwsim_xfer_u32(x, &cq->ci, 0xffffff, "consumer index");
+	fwsim_xfer_u32(x, &cq->last_notified, 0xffffff, "last notified index");
+	fwsim_xfer_u32(x, &cq->last_solicited, 0xffffff, "last solicited index");
+	fwsim_xfer_u8(x, &cq->arm, FWSIM_ARM_SOLICITED, "arm state");
 	xfer_bool(x, &cq->error, "error");
 	xfer_bool(x, &cq->db_latched, "latched doorbell");
-	xfer_u32(x, &cq->db_word, UINT32_MAX, "latched arm word");
+	fwsim_xfer_u32(x, &cq->db_word, UINT32_MAX, "latched arm word");
 }
 
 /* Both rings, one behind the other. */
@@ -261,13 +262,13 @@ static void xfer_qp(struct fwsim_xfer *x, void *obj)
 
 	xfer_ctx(x, qp, fwsim_qp_decode);
 	xfer_pas(x, &qp->buf, qp_ring_bytes(qp));
-	xfer_u8(x, &qp->state, IFC_QP_ERR, "state");
+	fwsim_xfer_u8(x, &qp->state, IFC_QP_ERR, "state");
 	xfer_u16(x, &qp->sq_ci, UINT16_MAX, "send consumer index");
 	xfer_u16(x, &qp->sq_pi, UINT16_MAX, "send producer index");
 	xfer_u16(x, &qp->rq_ci, UINT16_MAX, "receive consumer index");
-	xfer_u32(x, &qp->sq_off, 1u << 31, "offset in the message");
-	xfer_u8(x, &qp->retry_left, 7, "retries left");
-	xfer_u8(x, &qp->rnr_left, 7, "RNR retries left");
+	fwsim_xfer_u32(x, &qp->sq_off, 1u << 31, "offset in the message");
+	fwsim_xfer_u8(x, &qp->retry_left, 7, "retries left");
+	fwsim_xfer_u8(x, &qp->rnr_left, 7, "RNR retries left");
 	xfer_time(x, &qp->wait_until, "wait");
 	xfer_time(x, &qp->give_up_at, "time to give up");
 	xfer_bool(x, &qp->db_pending, "pending doorbell");
@@ -277,7 +278,7 @@ static void xfer_q_counter(struct fwsim_xfer *x, void *obj)
 {
 	struct fwsim_q_counter *q = obj;
 
-	xfer_u32(x, &q->out_of_buffer, UINT32_MAX, "out_of_buffer");
+	fwsim_xfer_u32(x, &q->out_of_buffer, UINT32_MAX, "out_of_buffer");
 }
 
 static void xfer_tis(struct fwsim_xfer *x, void *obj)
@@ -289,7 +290,7 @@ static void xfer_tis(struct fwsim_xfer *x, void *obj)
 
 static void xfer_wq_state(struct fwsim_xfer *x, uint8_t *state)
 {
-	xfer_u8(x, state, FWSIM_WQ_ERR, "state");
+	fwsim_xfer_u8(x, state, FWSIM_WQ_ERR, "state");
 	if (x->mode == FWSIM_XFER_LOAD && *state == FWSIM_WQ_RDY + 1)
 		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "there is no state %u", *state);
 }
@@ -326,7 +327,7 @@ static void xfer_rqt(struct fwsim_xfer *x, void *obj)
 	if (x->mode == FWSIM_XFER_LOAD && (!rqt->n || rqt->n > rqt->max))
 		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "%u entries, room for %u", rqt->n, rqt->max);
 	for (unsigned int i = 0; i < rqt->n && !x->bad; i++)
-		xfer_u32(x, &rqt->rq[i], 0xffffff, "RQ number");
+		fwsim_xfer_u32(x, &rqt->rq[i], 0xffffff, "RQ number");
 }
 
 static void xfer_tir(struct fwsim_xfer *x, void *obj)
@@ -358,7 +359,7 @@ static const struct xfer_type {
 };
 _Static_assert(sizeof(xfer_types) / sizeof(xfer_types[0]) == FWSIM_OBJ_TYPES,
 	       "every type of object is in the image");
-_Static_assert(FWSIM_IMAGE_SEC_END - FWSIM_IMAGE_SEC_UAR == FWSIM_OBJ_TYPES,
+_Static_assert(FWSIM_IMAGE_SEC_FLOW - FWSIM_IMAGE_SEC_UAR == FWSIM_OBJ_TYPES,
 	       "every type of object has a section");
 
 static void load_objs(struct fwsim_xfer *x, struct fwsim_vhca *v, enum fwsim_obj_type type,
@@ -373,7 +374,7 @@ static void load_objs(struct fwsim_xfer *x, struct fwsim_vhca *v, enum fwsim_obj
 
 		if (!obj)
 			return;
-		xfer_u32(x, &x->id, 0xffffff, "number");
+		fwsim_xfer_u32(x, &x->id, 0xffffff, "number");
 		if (i && x->id <= last)
 			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "not above the one before it, 0x%x",
 				       last);
@@ -398,7 +399,7 @@ static void xfer_objs(struct fwsim_xfer *x, struct fwsim_vhca *v, enum fwsim_obj
 
 	x->what = xt->name;
 	x->id = 0;
-	n = xfer_count(x, v->obj[type].used, 4, "objects");
+	n = fwsim_xfer_count(x, v->obj[type].used, 4, "objects");
 	if (n > v->obj[type].max)
 		fwsim_xfer_bad(x, IFC_ST_LIM_ERR, "%u of them, %u are possible", n,
 			       v->obj[type].max);
@@ -407,7 +408,7 @@ static void xfer_objs(struct fwsim_xfer *x, struct fwsim_vhca *v, enum fwsim_obj
 	} else {
 		fwsim_table_for_each(&v->obj[type], obj) {
 			x->id = obj->id;
-			xfer_u32(x, &x->id, UINT32_MAX, "number");
+			fwsim_xfer_u32(x, &x->id, UINT32_MAX, "number");
 			xt->fields(x, obj);
 		}
 	}
@@ -421,16 +422,16 @@ static void xfer_vhca(struct fwsim_xfer *x, struct fwsim_vhca *v)
 	uint32_t hca = v->hca;
 	uint64_t timer = x->mode == FWSIM_XFER_HASH ? 0 : x->now + v->timer_base;
 
-	xfer_u32(x, &hca, FWSIM_HCA_INIT, "HCA state");
+	fwsim_xfer_u32(x, &hca, FWSIM_HCA_INIT, "HCA state");
 	xfer_u16(x, &v->issi, 1, "ISSI");
-	xfer_u8(x, &v->nic_interface, 7, "nic_interface");
-	xfer_u8(x, &v->health_synd, UINT8_MAX, "health syndrome");
-	xfer_u32(x, &v->cmd_pending, UINT32_MAX, "pending commands");
-	xfer_u32(x, &v->cmd_polled, UINT32_MAX, "polled commands");
-	xfer_u64(x, &v->cmdq_addr);
-	xfer_u64(x, &timer);
-	xfer_u64(x, &v->db_half_off);
-	xfer_u32(x, &v->db_half, UINT32_MAX, "half of a doorbell");
+	fwsim_xfer_u8(x, &v->nic_interface, 7, "nic_interface");
+	fwsim_xfer_u8(x, &v->health_synd, UINT8_MAX, "health syndrome");
+	fwsim_xfer_u32(x, &v->cmd_pending, UINT32_MAX, "pending commands");
+	fwsim_xfer_u32(x, &v->cmd_polled, UINT32_MAX, "polled commands");
+	fwsim_xfer_u64(x, &v->cmdq_addr);
+	fwsim_xfer_u64(x, &timer);
+	fwsim_xfer_u64(x, &v->db_half_off);
+	fwsim_xfer_u32(x, &v->db_half, UINT32_MAX, "half of a doorbell");
 	if (x->mode != FWSIM_XFER_LOAD)
 		return;
 	v->hca = (enum fwsim_hca_state)hca;
@@ -458,7 +459,7 @@ static void xfer_caps(struct fwsim_xfer *x, struct fwsim_vhca *v)
 			if (i == 0)
 				IFC_SET(cmd_hca_cap, block, vhca_id, 0);
 		}
-		xfer_raw(x, block, sizeof(block));
+		fwsim_xfer_raw(x, block, sizeof(block));
 		if (x->mode != FWSIM_XFER_LOAD)
 			continue;
 		if (i == 0 && IFC_GET(cmd_hca_cap, block, vhca_id))
@@ -510,8 +511,8 @@ static void xfer_pages(struct fwsim_xfer *x, struct fwsim_vhca *v)
 
 static void xfer_traffic(struct fwsim_xfer *x, struct fwsim_traffic *t)
 {
-	xfer_u64(x, &t->packets);
-	xfer_u64(x, &t->octets);
+	fwsim_xfer_u64(x, &t->packets);
+	fwsim_xfer_u64(x, &t->octets);
 }
 
 static void xfer_vport(struct fwsim_xfer *x, struct fwsim_vhca *v)
@@ -523,20 +524,20 @@ static void xfer_vport(struct fwsim_xfer *x, struct fwsim_vhca *v)
 	memcpy(ctx, vp->ctx, sizeof(ctx));
 	if (x->mode != FWSIM_XFER_LOAD)
 		ifc_st32(ctx + FWSIM_VPORT_ARMED_OFF, 0);
-	xfer_raw(x, ctx, sizeof(ctx));
+	fwsim_xfer_raw(x, ctx, sizeof(ctx));
 	if (x->mode == FWSIM_XFER_LOAD)
 		memcpy(vp->ctx, ctx, sizeof(ctx));
 	if (x->mode == FWSIM_XFER_LOAD && ifc_ld32(ctx + FWSIM_VPORT_ARMED_OFF))
 		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "its vport has armed events");
 	for (unsigned int i = 0; i < FWSIM_VPORT_LISTS; i++) {
-		vp->list_n[i] = xfer_count(x, vp->list_n[i], 8, "list entries");
+		vp->list_n[i] = fwsim_xfer_count(x, vp->list_n[i], 8, "list entries");
 		if (x->mode == FWSIM_XFER_LOAD && vp->list_n[i] > fwsim_vport_list_max[i])
 			fwsim_xfer_bad(x, IFC_ST_LIM_ERR, "%u list entries, at most %u",
 				       vp->list_n[i], fwsim_vport_list_max[i]);
 		if (x->mode == FWSIM_XFER_LOAD)
 			vp->list[i] = xfer_alloc(x, vp->list_n[i], 8);
 		if (vp->list[i])
-			xfer_raw(x, vp->list[i], (size_t)vp->list_n[i] * 8);
+			fwsim_xfer_raw(x, vp->list[i], (size_t)vp->list_n[i] * 8);
 	}
 	for (unsigned int i = 0; i < FWSIM_CASTS; i++) {
 		xfer_traffic(x, &vp->rx[i]);
@@ -558,7 +559,9 @@ void fwsim_xfer_section(struct fwsim_xfer *x, struct fwsim_vhca *v,
 	case FWSIM_IMAGE_SEC_VPORT:
 		return xfer_vport(x, v);
 	case FWSIM_IMAGE_SEC_GID:
-		return xfer_raw(x, v->gid, sizeof(v->gid));
+		return fwsim_xfer_raw(x, v->gid, sizeof(v->gid));
+	case FWSIM_IMAGE_SEC_FLOW:
+		return fwsim_xfer_flow(x, v);
 	default:
 		return xfer_objs(x, v, (enum fwsim_obj_type)(section - FWSIM_IMAGE_SEC_UAR));
 	}
@@ -611,6 +614,7 @@ void fwsim_xfer_discard(struct fwsim_vhca *v)
 		}
 		fwsim_table_fini(&v->obj[t]);
 	}
+	fwsim_flow_free(v->flow);
 	for (unsigned int i = 0; i < FWSIM_CAP_TYPES; i++)
 		free(v->cap_cur[i]);
 	for (unsigned int i = 0; i < FWSIM_VPORT_LISTS; i++)
