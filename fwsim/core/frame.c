@@ -177,20 +177,25 @@ uint16_t fwsim_csum(const uint8_t *p, size_t len, uint16_t sum)
 {
 	const uint16_t one = 1;
 	bool little = *(const uint8_t *)&one == 1;
-	uint64_t acc = 0, w;
+	uint64_t acc = 0, w[4];
+	unsigned int i;
 
-	/* A ones-complement sum is the same in either byte order but for the order of its bytes. */
-	for (; len >= 8; p += 8, len -= 8) {
-		memcpy(&w, p, 8);
-		acc += w;
-		acc += acc < w;
+	/*
+	 * A ones-complement sum is the same in either byte order but for the order of its bytes. Words of
+	 * 32 bits in 64 need no carry before 16 GiB, so that a compiler can add several at once.
+	 */
+	for (; len >= sizeof(w); p += sizeof(w), len -= sizeof(w)) {
+		memcpy(w, p, sizeof(w));
+		for (i = 0; i < 4; i++)
+			acc += (w[i] & 0xffffffff) + (w[i] >> 32);
 	}
 	if (len) {
-		w = 0;
-		memcpy(&w, p, len);
-		acc += w;
-		acc += acc < w;
+		memset(w, 0, sizeof(w));
+		memcpy(w, p, len);
+		for (i = 0; i < 4; i++)
+			acc += (w[i] & 0xffffffff) + (w[i] >> 32);
 	}
+	acc = (acc >> 32) + (acc & 0xffffffff);
 	acc = (acc >> 32) + (acc & 0xffffffff);
 	acc = (acc >> 16) + (acc & 0xffff);
 	acc = (acc >> 16) + (acc & 0xffff);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Inputs for fuzz_image, fuzz_data and fuzz_cmdif to start with, in DIR/NAME; the formats are described where
+ * Inputs for fuzz_image, fuzz_data, fuzz_eth and fuzz_cmdif to start with, in DIR/NAME; the formats are described where
  * they are read. Images are those of VFs that have worked. Most inputs of fuzz_cmdif come from seeds.c.
  *
  *	make_seeds DIR
@@ -276,6 +276,66 @@ static void data(void **state)
 	seed_write(s, "data/life-of-a-qp");
 }
 
+/* ---- fuzz_eth ------------------------------------------------------------------------------- */
+
+enum { CONSUME = 2, STATE = 7, ETH_RECV = 9, ETH_FRAME = 11, ETH_SEND = 14 };
+#define ETH_CSUM 0xc0
+#define ETH_CE 0x08 /* and two segments */
+#define ETH_HDR54 0x30
+enum { ETH_OP_SEND, ETH_OP_LSO };
+
+static void eth_recv(struct seed *s, unsigned int n)
+{
+	for (; n; n--)
+		BYTES(s, SIDE1 | ETH_RECV, 0x00, 0x04, 1, 0x40, 0x00, 0x04, 1, 0x60);
+}
+
+/* Headers of @kind (bit 0: IPv6, bit 1: UDP), and a WQE with two segments of 0x180 bytes behind them. */
+static void eth_send(struct seed *s, unsigned int kind, unsigned int op, unsigned int mss)
+{
+	BYTES(s, ETH_FRAME, (uint8_t)kind, 0x58, 0x03);
+	BYTES(s, ETH_SEND, (uint8_t)(ETH_CSUM | ETH_CE | ETH_HDR54 | op), 54, (uint8_t)mss,
+	      (uint8_t)(mss >> 8), 0x80, 0x01, 0x40, 0x80, 0x01, 0x80);
+}
+
+static void eth(void **state)
+{
+	struct seed *s = data_seed();
+
+	(void)state;
+	for (unsigned int kind = 0; kind < 4; kind++) {
+		eth_recv(s, 1);
+		eth_send(s, kind, ETH_OP_SEND, 0);
+	}
+	BYTES(s, SIDE1 | CONSUME, 4, 4, 0, CONSUME, 4, 4, 0);
+	seed_write(s, "eth/every-kind");
+
+	s = data_seed();
+	eth_recv(s, 8);
+	eth_send(s, 0, ETH_OP_LSO, 0x80);
+	eth_send(s, 0, ETH_OP_LSO, 0);
+	eth_send(s, 0, ETH_OP_SEND, 0); /* flushed */
+	BYTES(s, STATE, 0x13, STATE, 0x14, SIDE1 | STATE, 0x0d); /* to RST and RDY; an RQ to ERR */
+	eth_send(s, 0, ETH_OP_LSO, 0x100);
+	seed_write(s, "eth/segments-and-an-error");
+
+	s = data_seed();
+	eth_recv(s, 2);
+	BYTES(s, MIG, 1);
+	eth_send(s, 0, ETH_OP_SEND, 0);
+	BYTES(s, SIDE1 | MIG, 2, MIG, 0, SIDE1 | MIG, 0);
+	eth_send(s, 0, ETH_OP_SEND, 0);
+	seed_write(s, "eth/stop-and-resume");
+
+	s = data_seed(); /* frames whose headers are of the input, straight to the eSwitch */
+	for (unsigned int at = 0; at < 8; at++) {
+		eth_recv(s, 1);
+		BYTES(s, ETH_FRAME, (uint8_t)(at << 5 | 0xc), 0x80, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff,
+		      0xff, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, 7);
+	}
+	seed_write(s, "eth/odd-headers");
+}
+
 /* ---- fuzz_cmdif ----------------------------------------------------------------------------- */
 
 enum { COMMAND_1 = 1, SPOILED_COMMAND = 3, OTHER = 7 };
@@ -340,6 +400,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(whole_images),
 		cmocka_unit_test(sources),
 		cmocka_unit_test(data),
+		cmocka_unit_test(eth),
 		cmocka_unit_test(spoiled_commands),
 		cmocka_unit_test(slow_commands),
 		cmocka_unit_test(registers),
