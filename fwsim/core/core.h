@@ -667,7 +667,7 @@ void fwsim_qp_move(struct fwsim_qp *qp, enum ifc_qp_state to);
 /* Length of the receive ring; the send ring is right behind it. */
 uint64_t fwsim_qp_rq_bytes(const struct fwsim_qp *qp);
 
-/* ---- rc.c: reliable connected transport ---------------------------------------------------- */
+/* ---- qp_run.c, rc.c: work of QPs ----------------------------------------------------------- */
 
 /* Send doorbell of @qpn on a UAR page. Latched while the VHCA may not initiate. */
 void fwsim_qp_doorbell(struct fwsim_vhca *v, uint32_t qpn);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Work queue entries of a QP, decoded: what rc_wqe.c makes and rc.c acts on.
+ * What the files of the QPs share: rc_wqe.c decodes work queue entries, qp_run.c decides who works when
+ * and how work ends, rc.c moves the messages.
  */
 #ifndef FWSIM_RC_H
 #define FWSIM_RC_H
@@ -60,5 +61,32 @@ enum fwsim_mkey_fault rc_gather(struct fwsim_qp *qp, const struct rc_wqe *w, uin
 				uint8_t *buf, size_t len);
 enum fwsim_mkey_fault rc_scatter(struct fwsim_qp *qp, const struct rc_wqe *w, uint64_t off,
 				 const uint8_t *buf, size_t len);
+
+/* ---- qp_run.c ------------------------------------------------------------------------------ */
+
+/* What becomes of a QP after a step: it waits for something, or goes to the end of the run list. */
+enum rc_next { RC_IDLE, RC_MORE };
+
+bool rc_may_run(const struct fwsim_vhca *v);
+enum rc_next rc_wait(struct fwsim_qp *qp, uint64_t ns);
+/* Asynchronous event about @qp. */
+void rc_event(struct fwsim_qp *qp, uint8_t type);
+/* The QP cannot even complete its WQEs: an event says so, and it goes to ERR. */
+enum rc_next rc_catas(struct fwsim_qp *qp, const char *why);
+void rc_cqe_fill(struct fwsim_qp *qp, uint8_t cqe[64], enum ifc_cqe_op op, uint8_t wqe_op,
+		 uint16_t counter);
+/* Error CQE into the CQ that @op says. False: the CQ takes none. */
+bool rc_post_error(struct fwsim_qp *qp, enum ifc_cqe_op op, uint8_t wqe_op, uint16_t counter,
+		   enum ifc_cqe_synd synd);
+/* The WQE at sq_ci has failed, and the QP with it. */
+enum rc_next rc_fail(struct fwsim_qp *qp, const struct rc_wqe *w, enum ifc_cqe_synd synd,
+		     const char *why);
+/* The requester's end of a message. */
+enum rc_next rc_complete(struct fwsim_qp *qp, const struct rc_wqe *w);
+
+/* ---- rc.c ---------------------------------------------------------------------------------- */
+
+/* Move one slice of the message in @w. */
+enum rc_next rc_message_step(struct fwsim_qp *qp, const struct rc_wqe *w);
 
 #endif

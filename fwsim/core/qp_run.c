@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * When a QP works, and how its work ends: the run list, waits, doorbells, completions, errors and the
+ * flush. What a message does is rc.c's.
+ *
+ * A QP with something to do is on the card's run list. One step takes its turn, and then the QP goes to
+ * the end of the list. All that is remembered between two steps is in struct fwsim_qp, so that a VHCA can
+ * be stopped, saved and moved between any two of them. A QP whose VHCA may not initiate takes no step.
+ */
+#include "rc.h"
+
+#define RC_FLUSH_SLICE 16 /* WQEs flushed in one step */
+#define RC_ERR_POLL_NS 10000000ULL /* receive WQEs posted in ERR have no doorbell: look for them */
+
+/* Type of the resource in the event of a QP. */
+#define EVENT_TYPE_QP 0
+
+/* ---- run list and waiting ------------------------------------------------------------------ */
+
+void fwsim_qp_schedule(struct fwsim_qp *qp)
+{
+	struct fwsim *fw = qp->vhca->fw;
+
+	if (qp->scheduled)
+		return;
+	qp->scheduled = true;
+	qp->run_next = NULL;
+	if (fw->run_tail)
+		fw->run_tail->run_next = qp;
+	else
+		fw->run_head = qp;
+	fw->run_tail = qp;
+	fw->work = true;
+}
+
+void fwsim_qp_unschedule(struct fwsim_qp *qp)
+{
+	struct fwsim_qp **p, *prev = NULL;
+	struct fwsim *fw;
+
+	if (!qp->scheduled)
+		return; /* also one that an image load has made and given up */
+	fw = qp->vhca->fw;
+	for (p = &fw->run_head; *p != qp; p = &(*p)->run_next)
+		prev = *p;
+	*p = qp->run_next;
+	if (fw->run_tail == qp)
+		fw->run_tail = prev;
+	qp->run_next = NULL;
+	qp->scheduled = false;
+}
+
+bool rc_may_run(const struct fwsim_vhca *v)
+{
+	return v->bus_master && fwsim_vhca_may_initiate(v);
+}
+
+static void rc_wait_expired(struct fwsim *fw, void *arg);
+
+static void rc_wait_arm(struct fwsim *fw, uint64_t until)
+{
+	if (fw->rc_wait.fn && fw->rc_wait.deadline <= until)
+		return;
+	fw->rc_wait.fn = rc_wait_expired;
+	fwsim_timer_start(fw, &fw->rc_wait, until);
+}
+
+/* Put back on the run list who has waited long enough, and set the timer for the next one. */
+static void rc_wait_expired(struct fwsim *fw, void *arg)
+{
+	uint64_t now = fwsim_now(fw), next = UINT64_MAX;
+	struct fwsim_qp *qp;
+	unsigned int i;
+
+	(void)arg;
+	fw->rc_wait.deadline = UINT64_MAX;
+	for (i = 0; i < fw->nfn; i++) {
+		struct fwsim_vhca *v = fw->vhca[i];
+
+		if (!rc_may_run(v))
+			continue; /* fwsim_rc_rescan() sees to them */
+		fwsim_table_for_each(&v->obj[FWSIM_OBJ_QP], qp) {
+			if (!qp->wait_until)
+				continue;
+			if (qp->wait_until <= now)
+				fwsim_qp_schedule(qp);
+			else if (qp->wait_until < next)
+				next = qp->wait_until;
+		}
+	}
+	if (next != UINT64_MAX)
+		rc_wait_arm(fw, next);
+}
+
+enum rc_next rc_wait(struct fwsim_qp *qp, uint64_t ns)
+{
+	qp->wait_until = fwsim_now(qp->vhca->fw) + ns;
+	rc_wait_arm(qp->vhca->fw, qp->wait_until);
+	return RC_IDLE;
+}
+
+void fwsim_qp_doorbell(struct fwsim_vhca *v, uint32_t qpn)
+{
+	struct fwsim_qp *qp = fwsim_table_get(&v->obj[FWSIM_OBJ_QP], qpn);
+
+	if (!qp || !qp->has_sq) {
+		fwsim_trace_ignored(v, "doorbell of QP 0x%x, which %s", qpn,
+				    qp ? "has no send queue" : "does not exist");
+		return;
+	}
+	if (qp->state != IFC_QP_RTS && qp->state != IFC_QP_ERR) {
+		fwsim_trace_ignored(v, "doorbell of QP 0x%x, which is not in RTS", qpn);
+		return;
+	}
+	qp->db_pending = true;
+	if (rc_may_run(v))
+		fwsim_qp_schedule(qp);
+}
+
+void fwsim_rc_rescan(struct fwsim_vhca *v)
+{
+	struct fwsim_qp *qp;
+
+	fwsim_table_for_each(&v->obj[FWSIM_OBJ_QP], qp) {
+		if (qp->state != IFC_QP_RTS && qp->state != IFC_QP_ERR)
+			continue;
+		qp->db_pending = true;
+		qp->give_up_at = 0; /* the retries start anew: the time has passed without trying */
+		fwsim_qp_schedule(qp);
+	}
+}
+
+/* ---- events, completions, errors ----------------------------------------------------------- */
+
+void rc_event(struct fwsim_qp *qp, uint8_t type)
+{
+	uint8_t data[28] = { 0 };
+
+	data[0x14] = EVENT_TYPE_QP;
+	ifc_st32(data + 0x18, qp->obj.id);
+	fwsim_event_post(qp->vhca, type, 0, data);
+}
+
+void fwsim_qp_flush(struct fwsim_qp *qp)
+{
+	fwsim_qp_move(qp, IFC_QP_ERR);
+	qp->sq_off = 0;
+	qp->wait_until = 0;
+	qp->give_up_at = 0;
+	qp->db_pending = true;
+	fwsim_qp_schedule(qp);
+}
+
+/* The QP cannot even complete its WQEs: an event says so. */
+enum rc_next rc_catas(struct fwsim_qp *qp, const char *why)
+{
+	fwsim_trace_simple(qp->vhca, FWSIM_TRACE_QP, qp->obj.id, 0, 0, why);
+	if (qp->state != IFC_QP_ERR)
+		rc_event(qp, IFC_EVENT_WQ_CATAS_ERROR);
+	fwsim_qp_flush(qp);
+	return RC_IDLE;
+}
+
+void rc_cqe_fill(struct fwsim_qp *qp, uint8_t cqe[64], enum ifc_cqe_op op, uint8_t wqe_op,
+		     uint16_t counter)
+{
+	struct fwsim_vhca *v = qp->vhca;
+
+	memset(cqe, 0, 64);
+	ifc_st64(cqe + 48, fwsim_now(v->fw) + v->timer_base);
+	ifc_st32(cqe + 56, (uint32_t)wqe_op << 24 | qp->obj.id);
+	ifc_st16(cqe + 60, counter);
+	cqe[63] = (uint8_t)(op << 4);
+}
+
+bool rc_post_error(struct fwsim_qp *qp, enum ifc_cqe_op op, uint8_t wqe_op,
+			  uint16_t counter, enum ifc_cqe_synd synd)
+{
+	uint8_t cqe[64];
+
+	rc_cqe_fill(qp, cqe, op, wqe_op, counter);
+	memset(cqe + 48, 0, 8); /* an error CQE has no time stamp, its syndrome is there */
+	cqe[55] = (uint8_t)synd;
+	return fwsim_cq_post(qp->vhca, op == IFC_CQE_REQ_ERR ? qp->cqn_snd : qp->cqn_rcv, cqe,
+			     true);
+}
+
+/* The WQE at sq_ci has failed, and the QP with it. */
+enum rc_next rc_fail(struct fwsim_qp *qp, const struct rc_wqe *w, enum ifc_cqe_synd synd,
+			    const char *why)
+{
+	fwsim_trace_simple(qp->vhca, FWSIM_TRACE_QP, qp->obj.id, synd, w->index, why);
+	if (!rc_post_error(qp, IFC_CQE_REQ_ERR, w->op, w->index, synd))
+		return rc_catas(qp, "its send CQ takes no completion");
+	qp->sq_ci = (uint16_t)(qp->sq_ci + w->wqebbs);
+	fwsim_qp_flush(qp);
+	return RC_IDLE;
+}
+
+/* The requester's end of a message. */
+enum rc_next rc_complete(struct fwsim_qp *qp, const struct rc_wqe *w)
+{
+	uint8_t cqe[64];
+
+	if (w->signalled) {
+		rc_cqe_fill(qp, cqe, IFC_CQE_REQ, w->op, w->index);
+		if (w->op == IFC_WQE_RDMA_READ)
+			ifc_st32(cqe + 44, (uint32_t)w->total);
+		if (!fwsim_cq_post(qp->vhca, qp->cqn_snd, cqe, false))
+			return rc_catas(qp, "its send CQ takes no completion");
+	}
+	qp->sq_ci = (uint16_t)(qp->sq_ci + w->wqebbs);
+	qp->sq_off = 0;
+	return RC_MORE;
+}
+
+/* ---- sending ------------------------------------------------------------------------------- */
+
+static enum rc_next rc_send_step(struct fwsim_qp *qp)
+{
+	struct rc_wqe w;
+
+	if (qp->wait_until > fwsim_now(qp->vhca->fw)) {
+		rc_wait_arm(qp->vhca->fw, qp->wait_until);
+		return RC_IDLE;
+	}
+	qp->wait_until = 0;
+	if (!qp->has_sq)
+		return RC_IDLE;
+	if (qp->db_pending) {
+		if (rc_read_sq_pi(qp, &qp->sq_pi))
+			return rc_catas(qp, "the bus refused its doorbell record");
+		qp->db_pending = false;
+	}
+	if (qp->sq_ci == qp->sq_pi)
+		return RC_IDLE;
+	switch (rc_fetch_send(qp, &w)) {
+	case RC_FETCH_OK:
+		break;
+	case RC_FETCH_BAD:
+		return rc_fail(qp, &w, IFC_CQE_SYND_LOCAL_QP_OP, "the send WQE makes no sense");
+	case RC_FETCH_DMA:
+		return rc_catas(qp, "the bus refused its send WQE");
+	}
+	if (w.op == IFC_WQE_NOP)
+		return rc_complete(qp, &w);
+	if (w.total > 1ULL << IFC_GET(qpc, qp->ctx, log_msg_max) || w.total > UINT32_MAX ||
+	    qp->sq_off > w.total)
+		return rc_fail(qp, &w, IFC_CQE_SYND_LOCAL_LENGTH,
+			       "the message is longer than log_msg_max allows");
+	return rc_message_step(qp, &w);
+}
+
+/* ---- flush --------------------------------------------------------------------------------- */
+
+/* Complete up to @n send WQEs with a flush error; how many are left of @n. */
+static unsigned int flush_sq(struct fwsim_qp *qp, unsigned int n)
+{
+	struct rc_wqe w;
+
+	if (!qp->has_sq || rc_read_sq_pi(qp, &qp->sq_pi))
+		return n;
+	if ((uint16_t)(qp->sq_pi - qp->sq_ci) > 1u << qp->log_sq_size)
+		qp->sq_ci = (uint16_t)(qp->sq_pi - (1u << qp->log_sq_size));
+	for (; n && qp->sq_ci != qp->sq_pi; n--) {
+		if (rc_fetch_ctrl(qp, &w) == RC_FETCH_DMA ||
+		    !rc_post_error(qp, IFC_CQE_REQ_ERR, w.op, w.index, IFC_CQE_SYND_WR_FLUSH)) {
+			qp->sq_ci = qp->sq_pi; /* nobody can be told */
+			break;
+		}
+		qp->sq_ci = (uint16_t)(qp->sq_ci + w.wqebbs);
+	}
+	return n;
+}
+
+/* The same for receive WQEs. @gone: the bus refused, so there is no use in looking again. */
+static unsigned int flush_rq(struct fwsim_qp *qp, unsigned int n, bool *gone)
+{
+	uint16_t pi;
+
+	*gone = !qp->has_rq || rc_read_rq_pi(qp, &pi);
+	if (*gone)
+		return n;
+	if ((uint16_t)(pi - qp->rq_ci) > 1u << qp->log_rq_size)
+		qp->rq_ci = (uint16_t)(pi - (1u << qp->log_rq_size));
+	for (; n && qp->rq_ci != pi; n--, qp->rq_ci++) {
+		if (!rc_post_error(qp, IFC_CQE_RESP_ERR, 0, qp->rq_ci, IFC_CQE_SYND_WR_FLUSH)) {
+			qp->rq_ci = pi;
+			break;
+		}
+	}
+	return n;
+}
+
+static enum rc_next rc_flush_step(struct fwsim_qp *qp)
+{
+	unsigned int n;
+	bool gone;
+
+	if (!qp->db_pending && qp->wait_until > fwsim_now(qp->vhca->fw)) {
+		rc_wait_arm(qp->vhca->fw, qp->wait_until);
+		return RC_IDLE;
+	}
+	qp->wait_until = 0;
+	qp->db_pending = false;
+	n = flush_rq(qp, flush_sq(qp, RC_FLUSH_SLICE), &gone);
+	if (!n)
+		return RC_MORE;
+	return gone ? RC_IDLE : rc_wait(qp, RC_ERR_POLL_NS);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+static enum rc_next rc_step(struct fwsim_qp *qp)
+{
+	if (!rc_may_run(qp->vhca))
+		return RC_IDLE; /* fwsim_rc_rescan() brings it back */
+	switch (qp->state) {
+	case IFC_QP_RTS:
+		return rc_send_step(qp);
+	case IFC_QP_ERR:
+		return rc_flush_step(qp);
+	default:
+		return RC_IDLE;
+	}
+}
+
+bool fwsim_rc_run(struct fwsim *fw, unsigned int budget)
+{
+	struct fwsim_qp *qp;
+
+	for (; budget && fw->run_head; budget--) {
+		qp = fw->run_head;
+		fwsim_qp_unschedule(qp);
+		if (rc_step(qp) == RC_MORE)
+			fwsim_qp_schedule(qp);
+	}
+	return fw->run_head;
+}
