@@ -203,6 +203,9 @@ enum ifc_event_type {
 	IFC_EVENT_NIC_VPORT_CHANGE = 0x0d,
 	IFC_EVENT_WQ_INVAL_REQ_ERROR = 0x10,
 	IFC_EVENT_WQ_ACCESS_ERROR = 0x11,
+	IFC_EVENT_SRQ_CATAS_ERROR = 0x12,
+	IFC_EVENT_SRQ_LAST_WQE = 0x13,
+	IFC_EVENT_SRQ_RQ_LIMIT = 0x14,
 	IFC_EVENT_OBJECT_CHANGE = 0x27,
 };
 
@@ -243,6 +246,18 @@ enum ifc_wqe_op {
 	IFC_WQE_SEND_IMM = 0x0b,
 	IFC_WQE_LSO = 0x0e,
 	IFC_WQE_RDMA_READ = 0x10,
+	IFC_WQE_ATOMIC_CS = 0x11,
+	IFC_WQE_ATOMIC_FA = 0x12,
+};
+
+/* Service types of QPs (qpc.st). */
+enum ifc_qp_st {
+	IFC_QP_ST_RC = 0x0,
+	IFC_QP_ST_UC = 0x1,
+	IFC_QP_ST_UD = 0x2,
+	IFC_QP_ST_XRC = 0x3,
+	IFC_QP_ST_QP1 = 0x8, /* general services interface */
+	IFC_QP_ST_REG_UMR = 0xc,
 };
 
 /* QP states as QUERY_QP reports them (qpc.state). */

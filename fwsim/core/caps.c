@@ -7,6 +7,7 @@
 
 #define CAP_LEN 4096
 #define CAP_GENERAL 0x0
+#define CAP_ATOMIC 0x3
 #define CAP_DEVICE_EVENT 0x14
 #define CAP_GENERAL_2 0x20
 #define CAP_ADV_VIRTUALIZATION 0x26
@@ -56,16 +57,9 @@ static void general_max(const struct fwsim_vhca *v, uint8_t *cap)
 	GEN(cap, log_max_rqt_size, FWSIM_LOG_RQT_SIZE);
 	GEN(cap, modify_rq_counter_set_id, 1);
 	GEN(cap, cq_moderation, 1);
-	GEN(cap, log_max_ra_req_qp, 4);
-	GEN(cap, log_max_ra_res_qp, 4);
-	GEN(cap, log_max_msg, 30);
 	GEN(cap, max_wqe_sz_sq, 1024);
 	GEN(cap, max_wqe_sz_rq, 512);
-	GEN(cap, terminate_scatter_list_mkey, 1);
-	GEN(cap, rc, 1);
-	GEN(cap, umr_modify_entity_size_disabled, 1);
-	GEN(cap, umr_modify_atomic_disabled, 1);
-	GEN(cap, umr_indirect_mkey_disabled, 1);
+	fwsim_cap_rdma_general(v, cap);
 
 	/* port and vport; RC QPs are routed alike on both types of port */
 	if (v->fw->cfg.port == FWSIM_PORT_ETH) {
@@ -135,15 +129,15 @@ static void adv_virtualization_max(const struct fwsim_config *c, uint8_t *cap)
 	ADV(cap, pg_track_log_max_page_size, c->track_log_max_page);
 }
 
-/* Index into cap_cur of a type whose current value can be set; -1 if it cannot. */
+/* Types whose current value can be set, by index into cap_cur. */
+static const unsigned int cap_settable[FWSIM_CAP_TYPES] = { CAP_GENERAL, CAP_GENERAL_2, CAP_ATOMIC };
+
+/* -1 if it cannot. */
 static int cap_index(unsigned int type)
 {
-	switch (type) {
-	case CAP_GENERAL:
-		return 0;
-	case CAP_GENERAL_2:
-		return 1;
-	}
+	for (int i = 0; i < FWSIM_CAP_TYPES; i++)
+		if (cap_settable[i] == type)
+			return i;
 	return -1;
 }
 
@@ -167,7 +161,7 @@ static bool cap_max(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap)
 			adv_virtualization_max(&v->fw->cfg, cap);
 		return has_tracker(v);
 	}
-	return fwsim_cap_eth(v, type, cap);
+	return fwsim_cap_eth(v, type, cap) || fwsim_cap_rdma(v, type, cap);
 }
 
 bool fwsim_cap_get(struct fwsim_vhca *v, unsigned int type, bool current_value, uint8_t *cap)
@@ -182,6 +176,8 @@ bool fwsim_cap_get(struct fwsim_vhca *v, unsigned int type, bool current_value, 
 		memcpy(cap, v->cap_cur[i], CAP_LEN);
 	else if (type == CAP_GENERAL)
 		GEN(cap, cmdif_checksum, 0);
+	else if (type == CAP_ATOMIC)
+		IFC_SET(atomic_caps, cap, atomic_req_8B_endianness_mode, 0);
 	if (type == CAP_GENERAL)
 		GEN(cap, vhca_id, v->vhca_id); /* not for a driver, or an image, to choose */
 	return true;
@@ -190,6 +186,13 @@ bool fwsim_cap_get(struct fwsim_vhca *v, unsigned int type, bool current_value, 
 unsigned int fwsim_cap_cmdif_checksum(struct fwsim_vhca *v)
 {
 	return v->cap_cur[0] ? IFC_GET(cmd_hca_cap, v->cap_cur[0], cmdif_checksum) : 0;
+}
+
+bool fwsim_cap_atomic_host_order(const struct fwsim_vhca *v)
+{
+	const uint8_t *cap = v->cap_cur[cap_index(CAP_ATOMIC)];
+
+	return cap && IFC_GET(atomic_caps, cap, atomic_req_8B_endianness_mode);
 }
 
 uint64_t fwsim_cap_digest(struct fwsim_vhca *v)
@@ -262,6 +265,12 @@ static void cap_limit(const struct fwsim_vhca *v, unsigned int type, const uint8
 	size_t n;
 
 	cap_max(v, type, max);
+	if (type == CAP_ATOMIC) { /* one field is for a driver to choose, and drivers give no other */
+		memcpy(cur, max, CAP_LEN);
+		IFC_SET(atomic_caps, cur, atomic_req_8B_endianness_mode,
+			IFC_GET(atomic_caps, in, atomic_req_8B_endianness_mode) & 1);
+		return;
+	}
 	for (n = 0; n < CAP_LEN; n++)
 		cur[n] = in[n] & max[n];
 	if (type != CAP_GENERAL)
@@ -276,11 +285,12 @@ static void cap_limit(const struct fwsim_vhca *v, unsigned int type, const uint8
 
 bool fwsim_cap_block_ok(const struct fwsim_vhca *v, unsigned int index, const uint8_t *block)
 {
-	unsigned int type = index == 0 ? CAP_GENERAL : CAP_GENERAL_2;
 	uint8_t in[CAP_LEN], out[CAP_LEN];
+	unsigned int type;
 
-	if (index > 1)
+	if (index >= FWSIM_CAP_TYPES)
 		return false;
+	type = cap_settable[index];
 	memcpy(in, block, CAP_LEN);
 	if (type == CAP_GENERAL)
 		GEN(in, vhca_id, v->vhca_id); /* that of the function it came from */

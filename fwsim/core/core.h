@@ -45,6 +45,7 @@ enum fwsim_obj_type {
 	FWSIM_OBJ_MKEY,
 	FWSIM_OBJ_EQ,
 	FWSIM_OBJ_CQ,
+	FWSIM_OBJ_SRQ,
 	FWSIM_OBJ_QP,
 	FWSIM_OBJ_Q_COUNTER,
 	FWSIM_OBJ_TIS,
@@ -163,7 +164,30 @@ struct fwsim_cq {
 enum fwsim_arm { FWSIM_ARM_NONE, FWSIM_ARM_NEXT, FWSIM_ARM_SOLICITED };
 
 /*
- * Queue pair (RC). @ctx keeps every field as the driver last set it; state and counters are decoded.
+ * Shared receive queue, as the three commands make it; all have one number space. Its WQEs are a linked
+ * list: the guest says how many it has added, each WQE has the number of the next.
+ */
+enum fwsim_srq_kind { FWSIM_SRQ_PLAIN, FWSIM_SRQ_XRC, FWSIM_SRQ_RMP };
+
+struct fwsim_srq {
+	struct fwsim_obj obj;
+	uint8_t kind;		/* enum fwsim_srq_kind: what is in @ctx */
+	IFC_BUF(rmpc, ctx);	/* srqc, xrc_srqc or rmpc */
+	struct fwsim_pas buf;
+	uint32_t page_offset;	/* bytes */
+	uint8_t log_size, log_stride; /* WQEs; log2 bytes of one */
+	uint32_t pd, uar;	/* @uar is not looked at */
+	uint32_t xrcd, cqn;	/* XRC only */
+	bool rlky;
+	uint64_t dbr;
+	uint16_t next;		/* WQE that the next message gets */
+	uint16_t ci;		/* WQEs taken so far */
+	uint16_t lwm;		/* an event when fewer are left; 0: not armed */
+	bool error;		/* list or record could not be read: gives no more WQEs */
+};
+
+/*
+ * Queue pair. @ctx keeps every field as the driver last set it; state and counters are decoded.
  * A message is moved in slices: @sq_off is how much of the WQE at @sq_ci has been done, so that work can
  * stop between any two slices and go on later, also on another VHCA.
  */
@@ -177,6 +201,8 @@ struct fwsim_qp {
 	uint32_t pd, uar, cqn_snd, cqn_rcv;
 	uint64_t dbr;
 	bool has_sq, has_rq;
+	bool has_srq;		/* receives from @srqn; an XRC target from the one that the message names */
+	uint32_t srqn, xrcd;
 	uint8_t log_sq_size;	/* in 64-byte units */
 	uint8_t log_rq_size, log_rq_stride; /* WQEs; log2 bytes of one */
 	uint32_t remote_qpn;
@@ -184,6 +210,9 @@ struct fwsim_qp {
 	uint16_t sq_pi;		/* as last read from the doorbell record */
 	uint16_t rq_ci;		/* next receive WQE */
 	uint32_t sq_off;
+	bool drop;		/* UC: the message under way reaches nobody */
+	uint32_t srq_taken;	/* SRQ that @srq_wqe is from, for the message that arrives; 0: none */
+	uint16_t srq_wqe;
 	uint8_t retry_left, rnr_left;
 	uint64_t wait_until;	/* virtual ns; 0 = not waiting. Saved as a remaining time */
 	uint64_t give_up_at;	/* virtual ns after which the retries are used up; 0 = never */
@@ -246,7 +275,7 @@ struct fwsim_l2_entry {
 #define FWSIM_NIC_SW_RESET 7
 
 #define FWSIM_GIDS 255
-#define FWSIM_CAP_TYPES 3 /* types whose current value can be set: GENERAL, GENERAL_2, ROCE */
+#define FWSIM_CAP_TYPES 3 /* types whose current value can be set: GENERAL, GENERAL_2, ATOMIC */
 
 /* State that is not in memory: bulk.c. Counted in blocks of 4 KiB. */
 struct fwsim_bulk {
@@ -498,7 +527,13 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v);
 	X(CREATE_QP, create_qp) X(QUERY_QP, query_qp) X(DESTROY_QP, destroy_qp)                    \
 	X(RST2INIT_QP, rst2init_qp) X(INIT2RTR_QP, init2rtr_qp) X(RTR2RTS_QP, rtr2rts_qp)          \
 	X(RTS2RTS_QP, rts2rts_qp) X(2ERR_QP, 2err_qp) X(2RST_QP, 2rst_qp)                          \
-	X(INIT2INIT_QP, init2init_qp)                                                              \
+	X(INIT2INIT_QP, init2init_qp) X(SQERR2RTS_QP, sqerr2rts_qp)                                \
+	/* res_srq.c */                                                                            \
+	X(CREATE_SRQ, create_srq) X(QUERY_SRQ, query_srq) X(DESTROY_SRQ, destroy_srq)              \
+	X(ARM_RQ, arm_rq) X(CREATE_XRC_SRQ, create_xrc_srq) X(QUERY_XRC_SRQ, query_xrc_srq)        \
+	X(DESTROY_XRC_SRQ, destroy_xrc_srq) X(ARM_XRC_SRQ, arm_xrc_srq)                            \
+	X(CREATE_RMP, create_rmp) X(MODIFY_RMP, modify_rmp) X(QUERY_RMP, query_rmp)                \
+	X(DESTROY_RMP, destroy_rmp)                                                                \
 	/* res_wq.c */                                                                             \
 	X(CREATE_SQ, create_sq) X(MODIFY_SQ, modify_sq) X(QUERY_SQ, query_sq)                      \
 	X(DESTROY_SQ, destroy_sq) X(CREATE_RQ, create_rq) X(MODIFY_RQ, modify_rq)                  \
@@ -546,12 +581,17 @@ bool fwsim_cap_get(struct fwsim_vhca *v, unsigned int type, bool current_value, 
 /* The parts of it that only a card with an Ethernet port has: caps_eth.c. */
 void fwsim_cap_eth_general(const struct fwsim_vhca *v, uint8_t *cap);
 bool fwsim_cap_eth(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap);
+/* The parts of it that belong to QPs: caps_rdma.c. */
+void fwsim_cap_rdma_general(const struct fwsim_vhca *v, uint8_t *cap);
+bool fwsim_cap_rdma(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap);
 /* 64-bit digest of what a VF of this card offers; part of the image header. */
 uint64_t fwsim_cap_digest(struct fwsim_vhca *v);
 /* Could SET_HCA_CAP have stored @block (4096 bytes) as cap_cur[@index]? */
 bool fwsim_cap_block_ok(const struct fwsim_vhca *v, unsigned int index, const uint8_t *block);
 /* cmdif_checksum of the current GENERAL block: 0 none, 1 entry, 3 entry and mailboxes. */
 unsigned int fwsim_cap_cmdif_checksum(struct fwsim_vhca *v);
+/* Answers of atomics come in the order of the host, and not as big-endian numbers. */
+bool fwsim_cap_atomic_host_order(const struct fwsim_vhca *v);
 void fwsim_pages_reset(struct fwsim_vhca *v);
 /* Act on the BAR writes that are latched. */
 void fwsim_bar_run(struct fwsim *fw);
@@ -582,6 +622,10 @@ bool fwsim_port_up(const struct fwsim *fw);
 /* It went up or down: tell all functions whose vport follows it. */
 void fwsim_port_event(struct fwsim *fw);
 void fwsim_vport_fini(struct fwsim_vhca *v);
+/* Has @v the address @mac, by its vport or by an entry of its RoCE address table? */
+bool fwsim_roce_has_mac(const struct fwsim_vhca *v, const uint8_t *mac);
+/* VHCA that packets to @mac (6 bytes) reach when @from sends them; NULL: none on this card. */
+struct fwsim_vhca *fwsim_roce_target(struct fwsim_vhca *from, const uint8_t *mac);
 /* VHCA whose permanent MAC is @mac (6 bytes), preferring one that may respond; NULL if none. */
 struct fwsim_vhca *fwsim_vport_by_mac(struct fwsim *fw, const uint8_t *mac);
 
@@ -622,6 +666,8 @@ enum fwsim_mkey_fault fwsim_mkey_read(struct fwsim_vhca *v, uint32_t key, uint32
 				      unsigned int need, uint64_t va, void *buf, size_t len);
 enum fwsim_mkey_fault fwsim_mkey_write(struct fwsim_vhca *v, uint32_t key, uint32_t pd,
 				       unsigned int need, uint64_t va, const void *buf, size_t len);
+/* SEND with invalidate names @key: it cannot be used any more. False: that key cannot be invalidated so. */
+bool fwsim_mkey_invalidate(struct fwsim_vhca *v, uint32_t key, uint32_t pd);
 
 /* The same by the local key in a WQE, for local reads and writes; @rlky: its queue may use the reserved one. */
 enum fwsim_mkey_fault fwsim_lkey_read(struct fwsim_vhca *v, bool rlky, uint32_t key, uint32_t pd,
@@ -664,8 +710,15 @@ void fwsim_event_rescan(struct fwsim_vhca *v);
 
 /* Set the state, with a trace line. Nothing else changes. */
 void fwsim_qp_move(struct fwsim_qp *qp, enum ifc_qp_state to);
+/* Bytes of the ring of an SRQ, what its offset in the first page leaves out included. */
+uint64_t fwsim_srq_ring_bytes(const struct fwsim_srq *srq);
 /* Length of the receive ring; the send ring is right behind it. */
 uint64_t fwsim_qp_rq_bytes(const struct fwsim_qp *qp);
+
+/* ---- srq.c --------------------------------------------------------------------------------- */
+
+/* Post the limit's event if it is armed and fewer WQEs are left. */
+void fwsim_srq_check_limit(struct fwsim_vhca *v, struct fwsim_srq *srq);
 
 /* ---- qp_run.c, rc.c: work of QPs ----------------------------------------------------------- */
 
@@ -697,6 +750,7 @@ enum fwsim_rc_sent fwsim_rc_fw_send(struct fwsim_qp *qp, const uint8_t *msg, uin
 enum ifc_status fwsim_mkey_decode(struct fwsim_mkey *m);
 enum ifc_status fwsim_eq_decode(struct fwsim_eq *eq);
 enum ifc_status fwsim_cq_decode(struct fwsim_cq *cq);
+enum ifc_status fwsim_srq_decode(struct fwsim_srq *srq); /* @kind is set */
 enum ifc_status fwsim_qp_decode(struct fwsim_qp *qp);
 /* Make the object tables of a new VHCA; destroy all objects in an order that fits (reset, teardown). */
 void fwsim_obj_init(struct fwsim_vhca *v);

@@ -106,6 +106,19 @@ enum gate_synd {
 	X(ALLOC_FLOW_COUNTER, alloc_flow_counter, alloc_flow_counter, ANY, INIT, PLAIN)            \
 	X(DEALLOC_FLOW_COUNTER, dealloc_flow_counter, dealloc_flow_counter, ANY, INIT, PLAIN)      \
 	X(QUERY_FLOW_COUNTER, query_flow_counter, query_flow_counter, ANY, INIT, PLAIN)            \
+	X(SQERR2RTS_QP, sqerr2rts_qp, sqerr2rts_qp, ANY, INIT, PLAIN)                              \
+	X(CREATE_SRQ, create_srq, create_srq, ANY, INIT, PLAIN)                                    \
+	X(QUERY_SRQ, query_srq, query_srq, ANY, INIT, PLAIN)                                       \
+	X(DESTROY_SRQ, destroy_srq, destroy_srq, ANY, INIT, PLAIN)                                 \
+	X(ARM_RQ, arm_rq, arm_rq, ANY, INIT, MODS)                                                 \
+	X(CREATE_XRC_SRQ, create_xrc_srq, create_xrc_srq, ANY, INIT, PLAIN)                        \
+	X(QUERY_XRC_SRQ, query_xrc_srq, query_xrc_srq, ANY, INIT, PLAIN)                           \
+	X(DESTROY_XRC_SRQ, destroy_xrc_srq, destroy_xrc_srq, ANY, INIT, PLAIN)                     \
+	X(ARM_XRC_SRQ, arm_xrc_srq, arm_xrc_srq, ANY, INIT, MODS)                                  \
+	X(CREATE_RMP, create_rmp, create_rmp, ANY, INIT, PLAIN)                                    \
+	X(MODIFY_RMP, modify_rmp, modify_rmp, ANY, INIT, PLAIN)                                    \
+	X(QUERY_RMP, query_rmp, query_rmp, ANY, INIT, PLAIN)                                       \
+	X(DESTROY_RMP, destroy_rmp, destroy_rmp, ANY, INIT, PLAIN)                                 \
 	X(QUERY_VPORT_STATE, query_vport_state, query_vport_state, ANY, ENABLED, MODS)             \
 	X(MODIFY_VPORT_STATE, modify_vport_state, modify_vport_state, ANY, ENABLED, MODS)          \
 	X(QUERY_NIC_VPORT_CONTEXT, query_nic_vport_context, query_nic_vport_context, ANY, ENABLED, \

@@ -244,6 +244,22 @@ static void xfer_cq(struct fwsim_xfer *x, void *obj)
 	fwsim_xfer_u32(x, &cq->db_word, UINT32_MAX, "latched arm word");
 }
 
+static void xfer_srq(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_srq *srq = obj;
+
+	fwsim_xfer_u8(x, &srq->kind, FWSIM_SRQ_RMP, "kind");
+	xfer_ctx(x, srq, fwsim_srq_decode);
+	xfer_pas(x, &srq->buf, fwsim_srq_ring_bytes(srq));
+	xfer_u16(x, &srq->next, UINT16_MAX, "next WQE");
+	xfer_u16(x, &srq->ci, UINT16_MAX, "WQEs taken");
+	xfer_u16(x, &srq->lwm, UINT16_MAX, "limit");
+	xfer_bool(x, &srq->error, "error");
+	if (x->mode == FWSIM_XFER_LOAD && srq->next >= 1u << srq->log_size)
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "its next WQE is %u of %u", srq->next,
+			       1u << srq->log_size);
+}
+
 /* Both rings, one behind the other. */
 static uint64_t qp_ring_bytes(const struct fwsim_qp *qp)
 {
@@ -267,6 +283,9 @@ static void xfer_qp(struct fwsim_xfer *x, void *obj)
 	xfer_u16(x, &qp->sq_pi, UINT16_MAX, "send producer index");
 	xfer_u16(x, &qp->rq_ci, UINT16_MAX, "receive consumer index");
 	fwsim_xfer_u32(x, &qp->sq_off, 1u << 31, "offset in the message");
+	xfer_bool(x, &qp->drop, "message that reaches nobody");
+	fwsim_xfer_u32(x, &qp->srq_taken, 0xffffff, "SRQ of the WQE taken");
+	xfer_u16(x, &qp->srq_wqe, UINT16_MAX, "WQE taken of an SRQ");
 	fwsim_xfer_u8(x, &qp->retry_left, 7, "retries left");
 	fwsim_xfer_u8(x, &qp->rnr_left, 7, "RNR retries left");
 	xfer_time(x, &qp->wait_until, "wait");
@@ -349,6 +368,7 @@ static const struct xfer_type {
 	[FWSIM_OBJ_MKEY] = { "mkey", sizeof(struct fwsim_mkey), xfer_mkey },
 	[FWSIM_OBJ_EQ] = { "EQ", sizeof(struct fwsim_eq), xfer_eq },
 	[FWSIM_OBJ_CQ] = { "CQ", sizeof(struct fwsim_cq), xfer_cq },
+	[FWSIM_OBJ_SRQ] = { "SRQ", sizeof(struct fwsim_srq), xfer_srq },
 	[FWSIM_OBJ_QP] = { "QP", sizeof(struct fwsim_qp), xfer_qp },
 	[FWSIM_OBJ_Q_COUNTER] = { "Q counter", sizeof(struct fwsim_q_counter), xfer_q_counter },
 	[FWSIM_OBJ_TIS] = { "TIS", sizeof(struct fwsim_tis), xfer_tis },
@@ -569,10 +589,21 @@ void fwsim_xfer_section(struct fwsim_xfer *x, struct fwsim_vhca *v,
 
 /* ---- checks between objects ----------------------------------------------------------------- */
 
+/* A QP may hold a WQE of its own SRQ, or, for XRC, of one in its domain. */
+static void check_taken(struct fwsim_xfer *x, struct fwsim_vhca *v, const struct fwsim_qp *qp)
+{
+	const struct fwsim_srq *srq = fwsim_table_get(&v->obj[FWSIM_OBJ_SRQ], qp->srq_taken);
+
+	if (!qp->has_srq || !srq || qp->srq_wqe >= 1u << srq->log_size)
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "it holds WQE %u of SRQ 0x%x", qp->srq_wqe,
+			       qp->srq_taken);
+}
+
 void fwsim_xfer_check(struct fwsim_xfer *x, struct fwsim_vhca *v)
 {
 	struct fwsim_obj *obj;
 	struct fwsim_eq *eq;
+	struct fwsim_qp *qp;
 
 	for (unsigned int t = 0; t < FWSIM_OBJ_TYPES; t++) {
 		const char *what;
@@ -592,6 +623,12 @@ void fwsim_xfer_check(struct fwsim_xfer *x, struct fwsim_vhca *v)
 		if (eq->vector >= v->fw->cfg.vf_msix)
 			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "vector %u, there are %u", eq->vector,
 				       v->fw->cfg.vf_msix);
+	}
+	x->what = xfer_types[FWSIM_OBJ_QP].name;
+	fwsim_table_for_each(&v->obj[FWSIM_OBJ_QP], qp) {
+		x->id = qp->obj.id;
+		if (qp->srq_taken)
+			check_taken(x, v, qp);
 	}
 	x->what = NULL;
 	if (!x->bad) {

@@ -267,3 +267,17 @@ enum fwsim_mkey_fault fwsim_lkey_write(struct fwsim_vhca *v, bool rlky, uint32_t
 	err = fwsim_dma_write(v, va, data, len);
 	return err ? FWSIM_MKEY_DMA : FWSIM_MKEY_OK;
 }
+
+bool fwsim_mkey_invalidate(struct fwsim_vhca *v, uint32_t key, uint32_t pd)
+{
+	struct fwsim_mkey *m = fwsim_table_get(&v->obj[FWSIM_OBJ_MKEY], key >> 8);
+
+	if (!m || m->variant != (key & 0xff) || m->free || m->pd != pd ||
+	    !IFC_GET(mkc, m->ctx, en_rinval))
+		return false;
+	m->free = true;
+	IFC_SET(mkc, m->ctx, free, 1);
+	v->pas_used -= m->mtt.n; /* nothing can make it usable again, so the list is of no use */
+	fwsim_pas_free(&m->mtt);
+	return true;
+}

@@ -13,7 +13,7 @@
 #define OBJ_MAX_PAS (1u << 22)
 
 /* Objects that one of a fixed number names; only an RQT has more. */
-#define OBJ_FIXED_REFS 4
+#define OBJ_FIXED_REFS 5
 
 struct obj_ref {
 	enum fwsim_obj_type type;
@@ -25,13 +25,13 @@ static const char *const obj_type_name[FWSIM_OBJ_TYPES] = {
 	[FWSIM_OBJ_XRCD] = "XRCD", [FWSIM_OBJ_MKEY] = "mkey", [FWSIM_OBJ_EQ] = "EQ",
 	[FWSIM_OBJ_CQ] = "CQ",	   [FWSIM_OBJ_QP] = "QP",	 [FWSIM_OBJ_Q_COUNTER] = "Q counter",
 	[FWSIM_OBJ_TIS] = "TIS",   [FWSIM_OBJ_SQ] = "SQ",	 [FWSIM_OBJ_RQ] = "RQ",
-	[FWSIM_OBJ_RQT] = "RQT",   [FWSIM_OBJ_TIR] = "TIR",
+	[FWSIM_OBJ_RQT] = "RQT",   [FWSIM_OBJ_TIR] = "TIR",	 [FWSIM_OBJ_SRQ] = "SRQ",
 };
 
 /* Users before what they use. */
 static const enum fwsim_obj_type obj_destroy_order[FWSIM_OBJ_TYPES] = {
 	FWSIM_OBJ_TIR, FWSIM_OBJ_RQT,	FWSIM_OBJ_RQ, FWSIM_OBJ_SQ, FWSIM_OBJ_TIS,
-	FWSIM_OBJ_QP,  FWSIM_OBJ_Q_COUNTER, FWSIM_OBJ_MKEY, FWSIM_OBJ_CQ, FWSIM_OBJ_EQ,
+	FWSIM_OBJ_QP,  FWSIM_OBJ_SRQ,	FWSIM_OBJ_Q_COUNTER, FWSIM_OBJ_MKEY, FWSIM_OBJ_CQ, FWSIM_OBJ_EQ,
 	FWSIM_OBJ_PD,  FWSIM_OBJ_TD,	FWSIM_OBJ_XRCD, FWSIM_OBJ_UAR,
 };
 
@@ -48,6 +48,7 @@ void fwsim_obj_init(struct fwsim_vhca *v)
 	fwsim_table_init(&v->obj[FWSIM_OBJ_MKEY], 0x100, (1u << 20) - 0x100);
 	fwsim_table_init(&v->obj[FWSIM_OBJ_EQ], 1, (1u << 6) - 1);
 	fwsim_table_init(&v->obj[FWSIM_OBJ_CQ], 0x80, (1u << 16) - 0x80);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_SRQ], 0x20, (1u << 14) - 0x20);
 	/* a doorbell and a CQE tell a QP, an SQ and an RQ by the number alone */
 	fwsim_table_init(&v->obj[FWSIM_OBJ_QP], 0x40, (1u << 14) - 0x40);
 	fwsim_table_init(&v->obj[FWSIM_OBJ_SQ], 0x4000, 1u << FWSIM_LOG_SQ);
@@ -67,6 +68,8 @@ static struct fwsim_pas *obj_pas(enum fwsim_obj_type type, struct fwsim_obj *obj
 		return &((struct fwsim_eq *)obj)->buf;
 	case FWSIM_OBJ_CQ:
 		return &((struct fwsim_cq *)obj)->buf;
+	case FWSIM_OBJ_SRQ:
+		return &((struct fwsim_srq *)obj)->buf;
 	case FWSIM_OBJ_QP:
 		return &((struct fwsim_qp *)obj)->buf;
 	case FWSIM_OBJ_SQ:
@@ -100,6 +103,16 @@ static bool obj_ref(enum fwsim_obj_type type, const struct fwsim_obj *obj, unsig
 		REF(EQ, cq->eqn);
 		break;
 	}
+	case FWSIM_OBJ_SRQ: {
+		const struct fwsim_srq *srq = (const struct fwsim_srq *)obj;
+
+		REF(PD, srq->pd);
+		if (srq->kind == FWSIM_SRQ_XRC) {
+			REF(XRCD, srq->xrcd);
+			REF(CQ, srq->cqn);
+		}
+		break;
+	}
 	case FWSIM_OBJ_QP: {
 		const struct fwsim_qp *qp = (const struct fwsim_qp *)obj;
 
@@ -107,8 +120,12 @@ static bool obj_ref(enum fwsim_obj_type type, const struct fwsim_obj *obj, unsig
 		REF(UAR, qp->uar);
 		if (qp->has_sq)
 			REF(CQ, qp->cqn_snd);
-		if (qp->has_rq)
+		if (qp->has_rq || (qp->has_srq && qp->st != IFC_QP_ST_XRC))
 			REF(CQ, qp->cqn_rcv);
+		if (qp->st == IFC_QP_ST_XRC)
+			REF(XRCD, qp->xrcd);
+		else if (qp->has_srq)
+			REF(SRQ, qp->srqn);
 		break;
 	}
 	case FWSIM_OBJ_TIS:

@@ -99,6 +99,12 @@ enum rc_next rc_wait(struct fwsim_qp *qp, uint64_t ns)
 	return RC_IDLE;
 }
 
+/* States in which a send WQE is looked at: to execute it or to flush it. */
+static bool rc_sends(const struct fwsim_qp *qp)
+{
+	return qp->state == IFC_QP_RTS || qp->state == IFC_QP_SQER || qp->state == IFC_QP_ERR;
+}
+
 void fwsim_qp_doorbell(struct fwsim_vhca *v, uint32_t qpn)
 {
 	struct fwsim_qp *qp = fwsim_table_get(&v->obj[FWSIM_OBJ_QP], qpn);
@@ -108,7 +114,7 @@ void fwsim_qp_doorbell(struct fwsim_vhca *v, uint32_t qpn)
 				    qp ? "has no send queue" : "does not exist");
 		return;
 	}
-	if (qp->state != IFC_QP_RTS && qp->state != IFC_QP_ERR) {
+	if (!rc_sends(qp)) {
 		fwsim_trace_ignored(v, "doorbell of QP 0x%x, which is not in RTS", qpn);
 		return;
 	}
@@ -122,7 +128,7 @@ void fwsim_rc_rescan(struct fwsim_vhca *v)
 	struct fwsim_qp *qp;
 
 	fwsim_table_for_each(&v->obj[FWSIM_OBJ_QP], qp) {
-		if (qp->state != IFC_QP_RTS && qp->state != IFC_QP_ERR)
+		if (!rc_sends(qp))
 			continue;
 		qp->db_pending = true;
 		qp->give_up_at = 0; /* the retries start anew: the time has passed without trying */
@@ -141,14 +147,28 @@ void rc_event(struct fwsim_qp *qp, uint8_t type)
 	fwsim_event_post(qp->vhca, type, 0, data);
 }
 
-void fwsim_qp_flush(struct fwsim_qp *qp)
+/* To a state in which WQEs are flushed. */
+static void qp_flush_in(struct fwsim_qp *qp, enum ifc_qp_state state)
 {
-	fwsim_qp_move(qp, IFC_QP_ERR);
+	fwsim_qp_move(qp, state);
 	qp->sq_off = 0;
+	qp->drop = false;
 	qp->wait_until = 0;
 	qp->give_up_at = 0;
 	qp->db_pending = true;
 	fwsim_qp_schedule(qp);
+}
+
+void fwsim_qp_flush(struct fwsim_qp *qp)
+{
+	bool last = qp->state != IFC_QP_ERR && qp->has_srq;
+
+	qp_flush_in(qp, IFC_QP_ERR);
+	if (!last)
+		return;
+	if (!rc_recv_flush_taken(qp))
+		rc_event(qp, IFC_EVENT_WQ_CATAS_ERROR);
+	rc_event(qp, IFC_EVENT_SRQ_LAST_WQE);
 }
 
 /* The QP cannot even complete its WQEs: an event says so. */
@@ -193,7 +213,10 @@ enum rc_next rc_fail(struct fwsim_qp *qp, const struct rc_wqe *w, enum ifc_cqe_s
 	if (!rc_post_error(qp, IFC_CQE_REQ_ERR, w->op, w->index, synd))
 		return rc_catas(qp, "its send CQ takes no completion");
 	qp->sq_ci = (uint16_t)(qp->sq_ci + w->wqebbs);
-	fwsim_qp_flush(qp);
+	if (rc_is_unreliable(qp))
+		qp_flush_in(qp, IFC_QP_SQER);
+	else
+		fwsim_qp_flush(qp);
 	return RC_IDLE;
 }
 
@@ -204,7 +227,8 @@ enum rc_next rc_complete(struct fwsim_qp *qp, const struct rc_wqe *w)
 
 	if (w->signalled) {
 		rc_cqe_fill(qp, cqe, IFC_CQE_REQ, w->op, w->index);
-		if (w->op == IFC_WQE_RDMA_READ)
+		if (w->op == IFC_WQE_RDMA_READ || w->op == IFC_WQE_ATOMIC_CS ||
+		    w->op == IFC_WQE_ATOMIC_FA)
 			ifc_st32(cqe + 44, (uint32_t)w->total);
 		if (!fwsim_cq_post(qp->vhca, qp->cqn_snd, cqe, false))
 			return rc_catas(qp, "its send CQ takes no completion");
@@ -248,7 +272,7 @@ static enum rc_next rc_send_step(struct fwsim_qp *qp)
 	    qp->sq_off > w.total)
 		return rc_fail(qp, &w, IFC_CQE_SYND_LOCAL_LENGTH,
 			       "the message is longer than log_msg_max allows");
-	return rc_message_step(qp, &w);
+	return rc_is_ud(qp) ? rc_ud_step(qp, &w) : rc_message_step(qp, &w);
 }
 
 /* ---- flush --------------------------------------------------------------------------------- */
@@ -303,7 +327,10 @@ static enum rc_next rc_flush_step(struct fwsim_qp *qp)
 	}
 	qp->wait_until = 0;
 	qp->db_pending = false;
-	n = flush_rq(qp, flush_sq(qp, RC_FLUSH_SLICE), &gone);
+	n = flush_sq(qp, RC_FLUSH_SLICE);
+	if (qp->state == IFC_QP_SQER)
+		return n ? RC_IDLE : RC_MORE;
+	n = flush_rq(qp, n, &gone);
 	if (!n)
 		return RC_MORE;
 	return gone ? RC_IDLE : rc_wait(qp, RC_ERR_POLL_NS);
@@ -318,6 +345,7 @@ static enum rc_next rc_step(struct fwsim_qp *qp)
 	switch (qp->state) {
 	case IFC_QP_RTS:
 		return rc_send_step(qp);
+	case IFC_QP_SQER:
 	case IFC_QP_ERR:
 		return rc_flush_step(qp);
 	default:

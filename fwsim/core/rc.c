@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reliable connected transport between QPs of this card: RDMA WRITE and READ, SEND, with immediate.
+ * Connected transport between QPs of this card: RC, XRC and UC; RDMA WRITE and READ, SEND, with immediate
+ * or invalidate, atomics.
  *
  * One step moves one slice of one message, from the memory of one function through a bounce buffer to
  * that of the other. A message is complete in this order: payload, the responder's CQE, the requester's
@@ -8,7 +9,8 @@
  *
  * Who may not be disturbed: a requester whose VHCA may not initiate takes no step; a responder whose
  * VHCA is stopped holds the requester, without a deadline. A responder that is not there, or not
- * connected to the requester, does not answer: retries, then an error.
+ * connected to the requester, does not answer: retries, then an error. UC knows neither: whatever keeps a
+ * slice from its place makes the message one that reaches nobody, and the requester never hears of it.
  */
 #include "rc.h"
 
@@ -17,14 +19,30 @@
 #define RC_SILENT_POLL_NS 10000000ULL /* retry interval if the QP's own timeout is infinite */
 #define RC_RNR_FOREVER 7
 
+/*
+ * The responder says no, and @synd is the requester's share of it. An unreliable requester hears nothing:
+ * it goes on to the end of a message that reaches nobody.
+ */
+static enum rc_next rc_nak(struct fwsim_qp *qp, const struct rc_wqe *w, enum ifc_cqe_synd synd,
+			   const char *why)
+{
+	if (qp->st != IFC_QP_ST_UC)
+		return rc_fail(qp, w, synd, why);
+	fwsim_trace_simple(qp->vhca, FWSIM_TRACE_QP, qp->obj.id, 0, w->index, why);
+	qp->drop = true;
+	return RC_MORE;
+}
+
 /* The responder has refused: it goes to ERR with @event, the requester gets @synd. */
 static enum rc_next rc_refused(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
 			       uint8_t event, enum ifc_cqe_synd synd, const char *why)
 {
-	fwsim_trace_simple(peer->vhca, FWSIM_TRACE_QP, peer->obj.id, synd, 0, why);
-	rc_event(peer, event);
-	fwsim_qp_flush(peer);
-	return rc_fail(qp, w, synd, why);
+	if (qp->st != IFC_QP_ST_UC) {
+		fwsim_trace_simple(peer->vhca, FWSIM_TRACE_QP, peer->obj.id, synd, 0, why);
+		rc_event(peer, event);
+		fwsim_qp_flush(peer);
+	}
+	return rc_nak(qp, w, synd, why);
 }
 
 /* The responder's receive WQE has failed: it is completed with @own, the requester gets @synd. */
@@ -32,14 +50,8 @@ static enum rc_next rc_recv_failed(struct fwsim_qp *qp, const struct rc_wqe *w,
 				   struct fwsim_qp *peer, enum ifc_cqe_synd own,
 				   enum ifc_cqe_synd synd, const char *why)
 {
-	fwsim_trace_simple(peer->vhca, FWSIM_TRACE_QP, peer->obj.id, own, peer->rq_ci, why);
-	if (rc_post_error(peer, IFC_CQE_RESP_ERR, 0, peer->rq_ci, own)) {
-		peer->rq_ci++;
-		fwsim_qp_flush(peer);
-	} else {
-		rc_catas(peer, "its receive CQ takes no completion");
-	}
-	return rc_fail(qp, w, synd, why);
+	rc_recv_fail(peer, own, why);
+	return rc_nak(qp, w, synd, why);
 }
 
 static enum rc_next rc_local_fault(struct fwsim_qp *qp, const struct rc_wqe *w)
@@ -52,14 +64,11 @@ static enum rc_next rc_local_fault(struct fwsim_qp *qp, const struct rc_wqe *w)
 /* Function that the QP's path leads to; NULL if nowhere on this card. */
 static struct fwsim_vhca *rc_target(const struct fwsim_qp *qp)
 {
-	struct fwsim_vhca *v = qp->vhca;
-	const uint8_t *own = IFC_CPTR(nic_vport_context, v->vport.ctx, permanent_address) + 2;
 	const uint8_t *ads = IFC_CPTR(qpc, qp->ctx, primary_address_path);
-	const uint8_t *mac = ads + IFC_BIT_OFF(ads, rmac_47_32) / 8;
 
-	if (IFC_GET(ads, ads, fl) || !memcmp(mac, own, 6))
-		return v;
-	return fwsim_vport_by_mac(v->fw, mac);
+	if (IFC_GET(ads, ads, fl))
+		return qp->vhca;
+	return fwsim_roce_target(qp->vhca, ads + IFC_BIT_OFF(ads, rmac_47_32) / 8);
 }
 
 static uint32_t rc_packets(const struct fwsim_qp *qp, uint64_t len)
@@ -88,14 +97,18 @@ static enum rc_reach rc_reach(struct fwsim_qp *qp, struct fwsim_qp **found, cons
 	peer = fwsim_table_get(&t->obj[FWSIM_OBJ_QP], qp->remote_qpn);
 	if (!peer)
 		return RC_SILENT;
+	*why = "the responder's QP is of another service type";
+	if (peer->st != qp->st)
+		return RC_SILENT;
 	*why = "the responder's QP is not in RTR or RTS";
-	if (peer->state != IFC_QP_RTR && peer->state != IFC_QP_RTS)
+	if (!rc_can_receive(peer))
 		return RC_SILENT;
 	*why = "the responder's QP is connected to another";
 	if (peer->remote_qpn != qp->obj.id || rc_target(peer) != qp->vhca)
 		return RC_SILENT;
 	*why = "the packet sequence numbers of the two QPs differ";
-	if (IFC_GET(qpc, qp->ctx, next_send_psn) != IFC_GET(qpc, peer->ctx, next_rcv_psn))
+	if (qp->st != IFC_QP_ST_UC && /* there the first packet of any message is taken */
+	    IFC_GET(qpc, qp->ctx, next_send_psn) != IFC_GET(qpc, peer->ctx, next_rcv_psn))
 		return RC_SILENT;
 	*found = peer;
 	return RC_REACHED;
@@ -148,14 +161,19 @@ static enum rc_next rc_rnr(struct fwsim_qp *qp, const struct rc_wqe *w, struct f
 
 /* ---- messages ------------------------------------------------------------------------------ */
 
-static bool op_needs_recv(uint8_t op)
-{
-	return op == IFC_WQE_SEND || op == IFC_WQE_SEND_IMM || op == IFC_WQE_RDMA_WRITE_IMM;
-}
-
 static bool op_is_send(uint8_t op)
 {
-	return op == IFC_WQE_SEND || op == IFC_WQE_SEND_IMM;
+	return op == IFC_WQE_SEND || op == IFC_WQE_SEND_IMM || op == IFC_WQE_SEND_INVAL;
+}
+
+static bool op_needs_recv(uint8_t op)
+{
+	return op == IFC_WQE_RDMA_WRITE_IMM || op_is_send(op);
+}
+
+static bool op_is_atomic(uint8_t op)
+{
+	return op == IFC_WQE_ATOMIC_CS || op == IFC_WQE_ATOMIC_FA;
 }
 
 /* The responder's end of a message that uses up a receive WQE. */
@@ -165,18 +183,16 @@ static bool rc_complete_recv(struct fwsim_qp *peer, const struct fwsim_qp *qp,
 	uint8_t cqe[64];
 
 	rc_cqe_fill(peer, cqe,
-		 w->op == IFC_WQE_SEND	      ? IFC_CQE_RESP_SEND :
-		 w->op == IFC_WQE_SEND_IMM    ? IFC_CQE_RESP_SEND_IMM :
-						IFC_CQE_RESP_WR_IMM,
-		 0, peer->rq_ci);
+		    w->op == IFC_WQE_SEND	? IFC_CQE_RESP_SEND :
+		    w->op == IFC_WQE_SEND_IMM	? IFC_CQE_RESP_SEND_IMM :
+		    w->op == IFC_WQE_SEND_INVAL ? IFC_CQE_RESP_SEND_INV :
+						  IFC_CQE_RESP_WR_IMM,
+		    0, 0);
 	ifc_st32(cqe + 24, qp->obj.id);
 	if (w->op != IFC_WQE_SEND)
 		memcpy(cqe + 36, w->imm, 4);
 	ifc_st32(cqe + 44, (uint32_t)w->total);
-	if (!fwsim_cq_post(peer->vhca, peer->cqn_rcv, cqe, w->solicited))
-		return false;
-	peer->rq_ci++;
-	return true;
+	return rc_recv_post(peer, cqe, w->solicited);
 }
 
 /* Key and rights of the responder for the whole of an RDMA; nothing is moved before they are right. */
@@ -222,12 +238,54 @@ static enum rc_next rdma_slice(struct fwsim_qp *qp, const struct rc_wqe *w, stru
 	return RC_MORE;
 }
 
+/*
+ * Eight bytes are read, changed and written within one step, so no other message comes in between, and
+ * neither does a suspend. The memory is in the order of the host, which is little-endian.
+ */
+static enum rc_next atomic_step(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
+{
+	struct fwsim_vhca *v = peer->vhca;
+	uint8_t le[8], answer[8];
+	uint64_t old = 0, new;
+	unsigned int i;
+
+	if (w->raddr % 8)
+		return rc_refused(qp, w, peer, IFC_EVENT_WQ_INVAL_REQ_ERROR,
+				  IFC_CQE_SYND_REMOTE_INVAL_REQ,
+				  "the address of an atomic is no multiple of 8");
+	if (!IFC_GET(qpc, peer->ctx, rae) ||
+	    fwsim_mkey_check(v, w->rkey, peer->pd, FWSIM_ACC_A, w->raddr, 8) != FWSIM_MKEY_OK)
+		return rc_refused(qp, w, peer, IFC_EVENT_WQ_ACCESS_ERROR,
+				  IFC_CQE_SYND_REMOTE_ACCESS,
+				  "remote memory of an atomic: key, domain, rights or bounds");
+	if (fwsim_mkey_read(v, w->rkey, peer->pd, FWSIM_ACC_A, w->raddr, le, 8) != FWSIM_MKEY_OK)
+		goto bus;
+	for (i = 0; i < 8; i++)
+		old |= (uint64_t)le[i] << 8 * i;
+	if (w->op == IFC_WQE_ATOMIC_FA)
+		new = old + w->swap_add;
+	else
+		new = old == w->compare ? w->swap_add : old;
+	for (i = 0; i < 8; i++)
+		le[i] = (uint8_t)(new >> 8 * i);
+	if (fwsim_mkey_write(v, w->rkey, peer->pd, FWSIM_ACC_A, w->raddr, le, 8) != FWSIM_MKEY_OK)
+		goto bus;
+	for (i = 0; i < 8; i++)
+		answer[i] = (uint8_t)(old >> 8 * (fwsim_cap_atomic_host_order(qp->vhca) ? i : 7 - i));
+	if (rc_scatter(qp, w, 0, answer, 8) != FWSIM_MKEY_OK)
+		return rc_local_fault(qp, w);
+	return RC_MORE;
+bus:
+	return rc_refused(qp, w, peer, IFC_EVENT_WQ_CATAS_ERROR, IFC_CQE_SYND_REMOTE_OP,
+			  "the responder's bus refused");
+}
+
 static enum rc_next send_slice(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
 			       uint8_t *buf, size_t n)
 {
 	struct rc_wqe r;
 
-	switch (rc_fetch_recv(peer, &r)) {
+	switch (rc_recv_fetch(peer, w->xrc_srqn, &r)) {
 	case RC_FETCH_OK:
 		break;
 	case RC_FETCH_BAD:
@@ -235,7 +293,7 @@ static enum rc_next send_slice(struct fwsim_qp *qp, const struct rc_wqe *w, stru
 				      IFC_CQE_SYND_REMOTE_OP, "the receive WQE makes no sense");
 	case RC_FETCH_DMA:
 		rc_catas(peer, "the bus refused its receive WQE");
-		return rc_fail(qp, w, IFC_CQE_SYND_REMOTE_OP, "the responder's bus refused");
+		return rc_nak(qp, w, IFC_CQE_SYND_REMOTE_OP, "the responder's bus refused");
 	}
 	if (w->total > r.total)
 		return rc_recv_failed(qp, w, peer, IFC_CQE_SYND_LOCAL_LENGTH,
@@ -251,71 +309,115 @@ static enum rc_next send_slice(struct fwsim_qp *qp, const struct rc_wqe *w, stru
 	return RC_MORE;
 }
 
-/* Count a message that has gone through on both sides, and answer it. */
-static enum rc_next rc_message_done(struct fwsim_qp *qp, const struct rc_wqe *w,
-				    struct fwsim_qp *peer)
+/* Where both sides are after the message. */
+static void rc_count(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
 {
 	uint32_t psn = (IFC_GET(qpc, qp->ctx, next_send_psn) + rc_packets(qp, w->total)) & 0xffffff;
 
-	if (op_needs_recv(w->op) && !rc_complete_recv(peer, qp, w)) {
-		rc_catas(peer, "its receive CQ takes no completion");
-		return rc_fail(qp, w, IFC_CQE_SYND_REMOTE_OP, "the responder's CQ is in error");
-	}
-	IFC_SET(qpc, peer->ctx, next_rcv_psn, psn);
+	if (peer)
+		IFC_SET(qpc, peer->ctx, next_rcv_psn, psn);
 	IFC_SET(qpc, qp->ctx, next_send_psn, psn);
 	IFC_SET(qpc, qp->ctx, last_acked_psn, (psn - 1) & 0xffffff);
 	qp->retry_left = (uint8_t)IFC_GET(qpc, qp->ctx, retry_count);
 	qp->rnr_left = (uint8_t)IFC_GET(qpc, qp->ctx, rnr_retry);
+	qp->drop = false;
+}
+
+/* A message has gone through: complete it on both sides. */
+static enum rc_next rc_message_done(struct fwsim_qp *qp, const struct rc_wqe *w,
+				    struct fwsim_qp *peer)
+{
+	enum rc_next next;
+
+	if (w->op == IFC_WQE_SEND_INVAL &&
+	    !fwsim_mkey_invalidate(peer->vhca, ifc_ld32(w->imm), peer->pd))
+		return rc_recv_failed(qp, w, peer, IFC_CQE_SYND_LOCAL_QP_OP,
+				      IFC_CQE_SYND_REMOTE_OP,
+				      "the key named by a SEND with invalidate cannot be invalidated");
+	if (op_needs_recv(w->op) && !rc_complete_recv(peer, qp, w)) {
+		rc_catas(peer, "its receive CQ takes no completion");
+		next = rc_nak(qp, w, IFC_CQE_SYND_REMOTE_OP, "the responder's CQ is in error");
+		if (next != RC_MORE)
+			return next;
+	}
+	rc_count(qp, w, peer);
 	return rc_complete(qp, w);
 }
 
 /* Is there a receive WQE? RC_MORE if so; otherwise what becomes of the requester. */
 static enum rc_next rc_need_recv(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
 {
-	uint16_t pi;
-
-	if (!peer->has_rq)
+	switch (rc_recv_ready(peer, w->xrc_srqn)) {
+	case RC_RECV_OK:
+		return RC_MORE;
+	case RC_RECV_NONE:
+		break;
+	case RC_RECV_NO_QUEUE:
 		return rc_refused(qp, w, peer, IFC_EVENT_WQ_INVAL_REQ_ERROR,
 				  IFC_CQE_SYND_REMOTE_INVAL_REQ,
 				  "the responder has no receive queue");
-	if (rc_read_rq_pi(peer, &pi)) {
-		rc_catas(peer, "the bus refused its doorbell record");
-		return rc_fail(qp, w, IFC_CQE_SYND_REMOTE_OP, "the responder's bus refused");
+	case RC_RECV_DMA:
+		rc_catas(peer, "the bus refused its doorbell record, or the SRQ is in error");
+		return rc_nak(qp, w, IFC_CQE_SYND_REMOTE_OP, "the responder's bus refused");
 	}
-	return pi == peer->rq_ci ? rc_rnr(qp, w, peer) : RC_MORE;
+	if (qp->st == IFC_QP_ST_UC)
+		return rc_nak(qp, w, IFC_CQE_SYND_RNR_RETRY_EXC, "the responder has no receive WQE");
+	return rc_rnr(qp, w, peer);
 }
 
-/* One slice of the message in @w. */
+/* A slice of @n bytes has got to @peer. */
+static enum rc_next rc_deliver(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
+			       uint8_t *buf, size_t n)
+{
+	enum rc_next next;
+
+	if (op_needs_recv(w->op)) {
+		next = rc_need_recv(qp, w, peer);
+		if (next != RC_MORE || qp->drop)
+			return next;
+	}
+	if (op_is_atomic(w->op))
+		return atomic_step(qp, w, peer);
+	if (op_is_send(w->op))
+		return send_slice(qp, w, peer, buf, n);
+	return rdma_slice(qp, w, peer, buf, n);
+}
+
 enum rc_next rc_message_step(struct fwsim_qp *qp, const struct rc_wqe *w)
 {
-	struct fwsim_qp *peer;
+	struct fwsim_qp *peer = NULL;
 	uint8_t buf[RC_SLICE];
+	enum rc_reach reach;
 	enum rc_next next;
 	const char *why;
 	size_t n;
 
-	switch (rc_reach(qp, &peer, &why)) {
-	case RC_REACHED:
-		break;
-	case RC_HELD:
+	reach = rc_reach(qp, &peer, &why);
+	if (qp->st == IFC_QP_ST_UC && reach != RC_REACHED) {
+		qp->drop = true;
+	} else if (reach == RC_HELD) {
 		qp->give_up_at = 0;
 		return rc_wait(qp, RC_HOLD_NS);
-	case RC_SILENT:
+	} else if (reach == RC_SILENT) {
 		return rc_silent(qp, w, why);
 	}
 	qp->give_up_at = 0;
-	if (op_needs_recv(w->op)) {
-		next = rc_need_recv(qp, w, peer);
+	n = w->total - qp->sq_off < RC_SLICE ? (size_t)(w->total - qp->sq_off) : RC_SLICE;
+	if (!qp->drop) {
+		next = rc_deliver(qp, w, peer, buf, n);
 		if (next != RC_MORE)
 			return next;
 	}
-	n = w->total - qp->sq_off < RC_SLICE ? (size_t)(w->total - qp->sq_off) : RC_SLICE;
-	next = op_is_send(w->op) ? send_slice(qp, w, peer, buf, n) :
-				   rdma_slice(qp, w, peer, buf, n);
-	if (next != RC_MORE)
-		return next;
+	/* what is sent to nobody is read all the same */
+	if (qp->drop && rc_gather(qp, w, qp->sq_off, buf, n) != FWSIM_MKEY_OK)
+		return rc_local_fault(qp, w);
 	qp->sq_off += (uint32_t)n;
-	return qp->sq_off < w->total ? RC_MORE : rc_message_done(qp, w, peer);
+	if (qp->sq_off < w->total)
+		return RC_MORE;
+	if (!qp->drop)
+		return rc_message_done(qp, w, peer);
+	rc_count(qp, w, NULL);
+	return rc_complete(qp, w);
 }
 
 /* ---- messages of the firmware -------------------------------------------------------------- */
@@ -352,6 +454,9 @@ enum fwsim_rc_sent fwsim_rc_fw_send(struct fwsim_qp *qp, const uint8_t *msg, uin
 	w.signalled = false;
 	w.solicited = true;
 	memcpy(w.imm, imm, sizeof(w.imm));
+	w.xrc_srqn = 0;
+	w.pd = qp->pd;
+	w.rlky = false;
 	w.total = len;
 	w.nseg = 1;
 	w.seg[0] = (struct rc_seg){ .len = len, .inl = msg };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the files of the QPs share: rc_wqe.c decodes work queue entries, qp_run.c decides who works when
- * and how work ends, rc.c moves the messages.
+ * and how work ends, rc.c and ud.c move the messages, recv.c and srq.c have what they arrive in.
  */
 #ifndef FWSIM_RC_H
 #define FWSIM_RC_H
@@ -31,6 +31,11 @@ struct rc_wqe {
 	uint8_t imm[4];
 	uint64_t raddr;
 	uint32_t rkey;
+	uint64_t swap_add, compare; /* atomics */
+	uint32_t xrc_srqn; /* XRC: SRQ at the responder */
+	const uint8_t *av; /* UD: address vector, inside raw */
+	uint32_t pd;	   /* that the keys of the segments are looked up under */
+	bool rlky;	   /* FWSIM_RESD_LKEY is a key for them */
 	unsigned int nseg;
 	uint64_t total;	  /* bytes of all segments */
 	struct rc_seg seg[RC_MAX_SEG];
@@ -49,6 +54,8 @@ enum rc_fetch rc_fetch_send(struct fwsim_qp *qp, struct rc_wqe *w);
 enum rc_fetch rc_fetch_ctrl(struct fwsim_qp *qp, struct rc_wqe *w);
 /* The WQE at rq_ci. */
 enum rc_fetch rc_fetch_recv(struct fwsim_qp *qp, struct rc_wqe *w);
+/* Scatter list of a receive WQE, from @off to @end of w->raw. */
+enum rc_fetch rc_recv_segments(struct rc_wqe *w, size_t off, size_t end);
 /* Producer counter of the send or receive ring, from the doorbell record; -1 if the bus refused. */
 int rc_read_sq_pi(struct fwsim_qp *qp, uint16_t *pi);
 int rc_read_rq_pi(struct fwsim_qp *qp, uint16_t *pi);
@@ -83,6 +90,49 @@ enum rc_next rc_fail(struct fwsim_qp *qp, const struct rc_wqe *w, enum ifc_cqe_s
 		     const char *why);
 /* The requester's end of a message. */
 enum rc_next rc_complete(struct fwsim_qp *qp, const struct rc_wqe *w);
+
+static inline bool rc_can_receive(const struct fwsim_qp *qp)
+{
+	return qp->state == IFC_QP_RTR || qp->state == IFC_QP_RTS || qp->state == IFC_QP_SQER;
+}
+
+/* ---- srq.c --------------------------------------------------------------------------------- */
+
+/* SRQ that a message to @qp is for, as an XRC message of @xrc_srqn; NULL: none that it may use. */
+struct fwsim_srq *rc_srq(const struct fwsim_qp *qp, uint32_t xrc_srqn);
+enum rc_take { RC_TAKEN, RC_TAKE_EMPTY, RC_TAKE_ERROR };
+/* See to it that @qp has a WQE of @srq. */
+enum rc_take rc_srq_take(struct fwsim_qp *qp, struct fwsim_srq *srq);
+/* The WQE that @qp has taken. */
+enum rc_fetch rc_fetch_srq(struct fwsim_qp *qp, struct fwsim_srq *srq, struct rc_wqe *w);
+
+/* ---- recv.c: what a message arrives in ----------------------------------------------------- */
+
+enum rc_recv { RC_RECV_OK, RC_RECV_NONE, RC_RECV_NO_QUEUE, RC_RECV_DMA };
+/* Is there a receive WQE for a message to @peer? From an SRQ it is taken. */
+enum rc_recv rc_recv_ready(struct fwsim_qp *peer, uint32_t xrc_srqn);
+/* The WQE; rc_recv_ready() has been OK in this step. */
+enum rc_fetch rc_recv_fetch(struct fwsim_qp *peer, uint32_t xrc_srqn, struct rc_wqe *r);
+/* Complete it with @cqe, of which only counter, SRQ number and place are filled in here. */
+bool rc_recv_post(struct fwsim_qp *peer, uint8_t cqe[64], bool solicited);
+/* Complete it with an error, and the QP goes to ERR. */
+void rc_recv_fail(struct fwsim_qp *peer, enum ifc_cqe_synd synd, const char *why);
+/* Flush what has been taken from an SRQ; false: the CQ takes nothing. */
+bool rc_recv_flush_taken(struct fwsim_qp *qp);
+
+/* ---- ud.c ---------------------------------------------------------------------------------- */
+
+/* Send the datagram in @w. */
+enum rc_next rc_ud_step(struct fwsim_qp *qp, const struct rc_wqe *w);
+static inline bool rc_is_ud(const struct fwsim_qp *qp)
+{
+	return qp->st == IFC_QP_ST_UD || qp->st == IFC_QP_ST_QP1;
+}
+/* An error of its send queue leaves the receive queue working. */
+static inline bool rc_is_unreliable(const struct fwsim_qp *qp)
+{
+	return rc_is_ud(qp) || qp->st == IFC_QP_ST_UC;
+}
 
 /* ---- rc.c ---------------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #define WQEBB 64u
 #define WQE_CTRL 16u
 #define WQE_SEG 16u
+#define WQE_AV 48u
 #define WQE_INLINE 0x80000000u
 /* Control segment byte 11. */
 #define WQE_SOLICITED 0x02u
@@ -74,6 +75,9 @@ static size_t wqe_ctrl(struct fwsim_qp *qp, struct rc_wqe *w)
 enum rc_fetch rc_fetch_ctrl(struct fwsim_qp *qp, struct rc_wqe *w)
 {
 	w->index = qp->sq_ci;
+	w->pd = qp->pd;
+	w->rlky = IFC_GET(qpc, qp->ctx, rlky);
+	w->xrc_srqn = 0;
 	w->nseg = 0;
 	w->total = 0;
 	if (sq_read(qp, qp->sq_ci, w->raw, WQE_CTRL))
@@ -108,6 +112,31 @@ static enum rc_fetch wqe_segments(struct rc_wqe *w, size_t off, size_t end, bool
 	return RC_FETCH_OK;
 }
 
+/* Local invalidate, UMR, LSO and what else there is are no operation of any QP here. */
+static bool op_allowed(const struct fwsim_qp *qp, uint8_t op)
+{
+	switch (op) {
+	case IFC_WQE_SEND:
+	case IFC_WQE_SEND_IMM:
+		return qp->st != IFC_QP_ST_REG_UMR;
+	case IFC_WQE_RDMA_WRITE:
+	case IFC_WQE_RDMA_WRITE_IMM:
+		return qp->st == IFC_QP_ST_RC || qp->st == IFC_QP_ST_XRC || qp->st == IFC_QP_ST_UC;
+	case IFC_WQE_SEND_INVAL:
+	case IFC_WQE_RDMA_READ:
+	case IFC_WQE_ATOMIC_CS:
+	case IFC_WQE_ATOMIC_FA:
+		return qp->st == IFC_QP_ST_RC || qp->st == IFC_QP_ST_XRC;
+	}
+	return false;
+}
+
+static bool op_has_raddr(uint8_t op)
+{
+	return op == IFC_WQE_RDMA_WRITE || op == IFC_WQE_RDMA_WRITE_IMM || op == IFC_WQE_RDMA_READ ||
+	       op == IFC_WQE_ATOMIC_CS || op == IFC_WQE_ATOMIC_FA;
+}
+
 enum rc_fetch rc_fetch_send(struct fwsim_qp *qp, struct rc_wqe *w)
 {
 	size_t off = WQE_CTRL, len;
@@ -122,25 +151,45 @@ enum rc_fetch rc_fetch_send(struct fwsim_qp *qp, struct rc_wqe *w)
 	/* it may have changed since the control segment was read alone */
 	if (wqe_ctrl(qp, w) != len)
 		return RC_FETCH_BAD;
-	switch (w->op) {
-	case IFC_WQE_NOP:
+	if (w->op == IFC_WQE_NOP)
 		return RC_FETCH_OK;
-	case IFC_WQE_RDMA_WRITE:
-	case IFC_WQE_RDMA_WRITE_IMM:
-	case IFC_WQE_RDMA_READ:
+	if (!op_allowed(qp, w->op))
+		return RC_FETCH_BAD;
+	if (qp->st == IFC_QP_ST_XRC) {
+		if (len < off + WQE_SEG)
+			return RC_FETCH_BAD;
+		w->xrc_srqn = ifc_ld32(w->raw + off) & 0xffffff;
+		off += WQE_SEG;
+	}
+	if (rc_is_ud(qp)) {
+		if (len < off + WQE_AV)
+			return RC_FETCH_BAD;
+		w->av = w->raw + off;
+		off += WQE_AV;
+	}
+	if (op_has_raddr(w->op)) {
 		if (len < off + WQE_SEG)
 			return RC_FETCH_BAD;
 		w->raddr = ifc_ld64(w->raw + off);
 		w->rkey = ifc_ld32(w->raw + off + 8);
 		off += WQE_SEG;
-		break;
-	case IFC_WQE_SEND:
-	case IFC_WQE_SEND_IMM:
-		break;
-	default:
-		return RC_FETCH_BAD; /* atomics, local invalidate, UMR, SEND_INVAL */
+	}
+	if (w->op == IFC_WQE_ATOMIC_CS || w->op == IFC_WQE_ATOMIC_FA) {
+		if (len < off + WQE_SEG)
+			return RC_FETCH_BAD;
+		w->swap_add = ifc_ld64(w->raw + off);
+		w->compare = ifc_ld64(w->raw + off + 8);
+		f = wqe_segments(w, off + WQE_SEG, len, false);
+		return f == RC_FETCH_OK && w->total != 8 ? RC_FETCH_BAD : f;
 	}
 	return wqe_segments(w, off, len, false);
+}
+
+enum rc_fetch rc_recv_segments(struct rc_wqe *w, size_t off, size_t end)
+{
+	w->nseg = 0;
+	w->total = 0;
+	return wqe_segments(w, off, end, true);
 }
 
 enum rc_fetch rc_fetch_recv(struct fwsim_qp *qp, struct rc_wqe *w)
@@ -149,18 +198,19 @@ enum rc_fetch rc_fetch_recv(struct fwsim_qp *qp, struct rc_wqe *w)
 	uint64_t slot = qp->rq_ci & ((1u << qp->log_rq_size) - 1);
 
 	w->index = qp->rq_ci;
-	w->nseg = 0;
-	w->total = 0;
+	w->pd = qp->pd;
+	w->rlky = IFC_GET(qpc, qp->ctx, rlky);
 	if (fwsim_pas_read(qp->vhca, &qp->buf, qp->page_offset + slot * stride, w->raw, stride))
 		return RC_FETCH_DMA;
-	return wqe_segments(w, 0, stride, true);
+	return rc_recv_segments(w, 0, stride);
 }
 
 /* ---- to and from memory -------------------------------------------------------------------- */
 
 /* One piece of one segment; @out: to memory. */
-static enum fwsim_mkey_fault seg_move(struct fwsim_qp *qp, const struct rc_seg *seg, uint64_t off,
-				      uint8_t *in, const uint8_t *out, size_t len)
+static enum fwsim_mkey_fault seg_move(struct fwsim_qp *qp, const struct rc_wqe *w,
+				      const struct rc_seg *seg, uint64_t off, uint8_t *in,
+				      const uint8_t *out, size_t len)
 {
 	struct fwsim_vhca *v = qp->vhca;
 	uint64_t va = seg->addr + off;
@@ -172,13 +222,13 @@ static enum fwsim_mkey_fault seg_move(struct fwsim_qp *qp, const struct rc_seg *
 		memcpy(in, seg->inl + off, len);
 		return FWSIM_MKEY_OK;
 	}
-	if (seg->lkey == FWSIM_RESD_LKEY && IFC_GET(qpc, qp->ctx, rlky)) {
+	if (seg->lkey == FWSIM_RESD_LKEY && w->rlky) {
 		err = out ? fwsim_dma_write(v, va, out, len) : fwsim_dma_read(v, va, in, len);
 		return err ? FWSIM_MKEY_DMA : FWSIM_MKEY_OK;
 	}
 	if (out)
-		return fwsim_mkey_write(v, seg->lkey, qp->pd, FWSIM_ACC_LW, va, out, len);
-	return fwsim_mkey_read(v, seg->lkey, qp->pd, FWSIM_ACC_LR, va, in, len);
+		return fwsim_mkey_write(v, seg->lkey, w->pd, FWSIM_ACC_LW, va, out, len);
+	return fwsim_mkey_read(v, seg->lkey, w->pd, FWSIM_ACC_LR, va, in, len);
 }
 
 static enum fwsim_mkey_fault wqe_move(struct fwsim_qp *qp, const struct rc_wqe *w, uint64_t off,
@@ -196,7 +246,7 @@ static enum fwsim_mkey_fault wqe_move(struct fwsim_qp *qp, const struct rc_wqe *
 			continue;
 		}
 		n = len < seg->len - off ? len : (size_t)(seg->len - off);
-		f = seg_move(qp, seg, off, in, out, n);
+		f = seg_move(qp, w, seg, off, in, out, n);
 		if (f != FWSIM_MKEY_OK)
 			return f;
 		if (in)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Queue pairs as the driver's commands see them: CREATE, the moves between states, QUERY, DESTROY. Only
- * the reliable connected service; rc.c moves the data.
+ * Queue pairs as the driver's commands see them: CREATE, the moves between states, QUERY, DESTROY. rc.c
+ * and ud.c move the data.
  *
  *	RST -> INIT -> RTR -> RTS	one command each, accepted only in the state before
  *	any -> ERR			2ERR, or an error of the transport
+ *	RTS -> SQER			an error of the send queue of UC, UD; SQERR2RTS goes back
  *	any -> RST			2RST: counters to zero, nothing is completed
  *
  * A move takes from the command's context the fields that the move requires, and of the others only
@@ -24,9 +25,11 @@ enum qp_synd {
 	QP_SYND_PARAM = 0x500009,
 };
 
-#define QP_ST_RC 0
 #define QP_RQ_RING 0 /* qpc.rq_type */
+#define QP_RQ_SRQ 1
+#define QP_RQ_CROSS 2
 #define QP_RQ_NONE 3
+#define QP_LOG_MAX_RA 4 /* log_max_ra_req_qp, log_max_ra_res_qp */
 
 /* opt_param_mask: bits of enum mlx5_qp_optpar in <linux/mlx5/qp.h>. */
 #define QP_OPT_ALT_PATH (1u << 0)
@@ -82,6 +85,20 @@ static uint64_t qp_ring_bytes(const struct fwsim_qp *qp)
 	return rings ? qp->page_offset + rings : 0;
 }
 
+static bool qp_st_known(unsigned int st)
+{
+	switch (st) {
+	case IFC_QP_ST_RC:
+	case IFC_QP_ST_UC:
+	case IFC_QP_ST_UD:
+	case IFC_QP_ST_XRC:
+	case IFC_QP_ST_QP1:
+	case IFC_QP_ST_REG_UMR:
+		return true;
+	}
+	return false;
+}
+
 enum ifc_status fwsim_qp_decode(struct fwsim_qp *qp)
 {
 	const uint8_t *qpc = qp->ctx;
@@ -97,11 +114,16 @@ enum ifc_status fwsim_qp_decode(struct fwsim_qp *qp)
 	qp->remote_qpn = IFC_GET(qpc, qpc, remote_qpn);
 	qp->has_sq = !IFC_GET(qpc, qpc, no_sq);
 	qp->has_rq = rq_type == QP_RQ_RING;
+	qp->has_srq = rq_type == QP_RQ_SRQ;
+	qp->srqn = IFC_GET(qpc, qpc, srqn_rmpn_xrqn);
+	qp->xrcd = IFC_GET(qpc, qpc, xrcd);
 	qp->log_sq_size = (uint8_t)IFC_GET(qpc, qpc, log_sq_size);
 	qp->log_rq_size = (uint8_t)IFC_GET(qpc, qpc, log_rq_size);
 	qp->log_rq_stride = (uint8_t)(IFC_GET(qpc, qpc, log_rq_stride) + 4);
-	if (qp->st != QP_ST_RC || (rq_type != QP_RQ_RING && rq_type != QP_RQ_NONE))
+	if (!qp_st_known(qp->st) || rq_type == QP_RQ_CROSS)
 		return IFC_ST_BAD_PARAM;
+	if (qp->st == IFC_QP_ST_XRC && qp->has_rq)
+		return IFC_ST_BAD_PARAM; /* what it receives goes to shared queues */
 	if (!qp->has_sq && !qp->has_rq) {
 		/* no ring: a driver leaves page size and offset as they come */
 		qp->page_offset = 0;
@@ -121,13 +143,8 @@ enum ifc_status fwsim_qp_decode(struct fwsim_qp *qp)
 /* What the core cannot do; NULL if nothing. */
 static const char *qp_unsupported(const struct fwsim_cmd *cmd, const uint8_t *qpc)
 {
-	switch (IFC_GET(qpc, qpc, rq_type)) {
-	case QP_RQ_RING:
-	case QP_RQ_NONE:
-		break;
-	default:
-		return "a receive queue of another object (rq_type)";
-	}
+	if (IFC_GET(qpc, qpc, rq_type) == QP_RQ_CROSS)
+		return "a receive queue of cross-channel (rq_type)";
 	if (IFC_GET(create_qp_in, cmd->in, wq_umem_valid))
 		return "a ring in a umem";
 	if (IFC_GET(qpc, qpc, dbr_umem_valid))
@@ -148,9 +165,9 @@ static enum ifc_status qp_fill(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
 
 	memcpy(qp->ctx, IFC_CPTR(create_qp_in, cmd->in, qpc), sizeof(qp->ctx));
 	IFC_SET(qpc, qp->ctx, state, IFC_QP_RST);
-	if (IFC_GET(qpc, qp->ctx, st) != QP_ST_RC)
+	if (!qp_st_known(IFC_GET(qpc, qp->ctx, st)))
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, QP_SYND_UNSUPPORTED,
-				    "service type 0x%x is not supported, only RC (0)",
+				    "service type 0x%x is not supported",
 				    IFC_GET(qpc, qp->ctx, st));
 	what = qp_unsupported(cmd, qp->ctx);
 	if (what)
@@ -159,9 +176,10 @@ static enum ifc_status qp_fill(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
 	st = fwsim_qp_decode(qp);
 	if (st != IFC_ST_OK)
 		return fwsim_refuse(cmd, st, QP_SYND_RING,
-				    "log_page_size %u or doorbell record 0x%llx is out of range",
+				    "log_page_size %u, doorbell record 0x%llx or rq_type %u is out of range",
 				    IFC_GET(qpc, qp->ctx, log_page_size),
-				    (unsigned long long)qp->dbr);
+				    (unsigned long long)qp->dbr,
+				    IFC_GET(qpc, qp->ctx, rq_type));
 	st = fwsim_pas_decode(&qp->buf, cmd->in + off,
 			      cmd->in_len > off ? (cmd->in_len - off) / 8 : 0, qp->buf.log_size,
 			      qp_ring_bytes(qp));
@@ -175,8 +193,9 @@ static enum ifc_status qp_fill(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
 	st = fwsim_obj_insert(cmd->vhca, FWSIM_OBJ_QP, &qp->obj, &what);
 	if (st == IFC_ST_BAD_RES)
 		return fwsim_refuse(cmd, st, QP_SYND_REF,
-				    "no such %s (PD 0x%x, UAR 0x%x, CQs 0x%x and 0x%x)", what,
-				    qp->pd, qp->uar, qp->cqn_snd, qp->cqn_rcv);
+				    "no such %s (PD 0x%x, UAR 0x%x, CQs 0x%x and 0x%x, SRQ 0x%x, XRCD 0x%x)",
+				    what, qp->pd, qp->uar, qp->cqn_snd, qp->cqn_rcv, qp->srqn,
+				    qp->xrcd);
 	if (st != IFC_ST_OK)
 		return fwsim_refuse(cmd, st, QP_SYND_MEMORY, "no more room for a %s", what);
 	return IFC_ST_OK;
@@ -278,7 +297,7 @@ static void qp_take_optional(uint8_t *dst, const uint8_t *src, uint32_t opt)
 		QP_TAKE(counter_set_id);
 }
 
-/* What every move into and inside INIT sets. */
+/* What a move into INIT sets. */
 static void qp_take_init(uint8_t *dst, const uint8_t *src)
 {
 	QP_TAKE(pm_state);
@@ -289,6 +308,7 @@ static void qp_take_init(uint8_t *dst, const uint8_t *src)
 	QP_TAKE(counter_set_id);
 	QP_TAKE(primary_address_path.pkey_index);
 	QP_TAKE(primary_address_path.vhca_port_num);
+	QP_TAKE(q_key);
 }
 
 enum ifc_status fwsim_cmd_rst2init_qp(struct fwsim_cmd *cmd)
@@ -347,6 +367,10 @@ enum ifc_status fwsim_cmd_init2rtr_qp(struct fwsim_cmd *cmd)
 	if (mtu < 1 || mtu > 5)
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, QP_SYND_PARAM,
 				    "path MTU code %u is none of 1..5", mtu);
+	if (IFC_GET(qpc, src, log_rra_max) > QP_LOG_MAX_RA)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, QP_SYND_PARAM,
+				    "log_rra_max %u is above log_max_ra_res_qp %u",
+				    IFC_GET(qpc, src, log_rra_max), QP_LOG_MAX_RA);
 	port = IFC_GET(qpc, dst, primary_address_path.vhca_port_num);
 	pkey = IFC_GET(qpc, dst, primary_address_path.pkey_index);
 	qp_take_optional(dst, src, opt | QP_OPT_PRIMARY_PATH);
@@ -376,6 +400,10 @@ enum ifc_status fwsim_cmd_rtr2rts_qp(struct fwsim_cmd *cmd)
 
 	if (st != IFC_ST_OK)
 		return st;
+	if (IFC_GET(qpc, src, log_sra_max) > QP_LOG_MAX_RA)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, QP_SYND_PARAM,
+				    "log_sra_max %u is above log_max_ra_req_qp %u",
+				    IFC_GET(qpc, src, log_sra_max), QP_LOG_MAX_RA);
 	qp_take_optional(dst, src, opt);
 	QP_TAKE(primary_address_path.ack_timeout);
 	QP_TAKE(retry_count);
@@ -409,6 +437,24 @@ enum ifc_status fwsim_cmd_rts2rts_qp(struct fwsim_cmd *cmd)
 	return IFC_ST_OK;
 }
 
+enum ifc_status fwsim_cmd_sqerr2rts_qp(struct fwsim_cmd *cmd)
+{
+	IFC_BUF(qpc, dst);
+	const uint8_t *src;
+	struct fwsim_qp *qp;
+	uint32_t opt;
+	enum ifc_status st = qp_modify_begin(cmd, IFC_QP_SQER, &opt, &qp, &src, dst);
+
+	if (st != IFC_ST_OK)
+		return st;
+	qp_take_optional(dst, src, opt);
+	memcpy(qp->ctx, dst, sizeof(qp->ctx));
+	fwsim_qp_move(qp, IFC_QP_RTS);
+	qp->db_pending = true;
+	fwsim_qp_schedule(qp);
+	return IFC_ST_OK;
+}
+
 enum ifc_status fwsim_cmd_2err_qp(struct fwsim_cmd *cmd)
 {
 	struct fwsim_qp *qp;
@@ -431,6 +477,8 @@ enum ifc_status fwsim_cmd_2rst_qp(struct fwsim_cmd *cmd)
 	qp->sq_pi = 0;
 	qp->rq_ci = 0;
 	qp->sq_off = 0;
+	qp->drop = false;
+	qp->srq_taken = 0;
 	qp->wait_until = 0;
 	qp->give_up_at = 0;
 	qp->db_pending = false;

@@ -170,6 +170,42 @@ struct fwsim_vhca *fwsim_vport_by_mac(struct fwsim *fw, const uint8_t *mac)
 	return found;
 }
 
+bool fwsim_roce_has_mac(const struct fwsim_vhca *v, const uint8_t *mac)
+{
+	unsigned int i;
+
+	if (!memcmp(IFC_CPTR(nic_vport_context, v->vport.ctx, permanent_address) + 2, mac, 6))
+		return true;
+	for (i = 0; i < FWSIM_GIDS; i++) {
+		const uint8_t *gid = v->gid[i];
+
+		if (IFC_GET(roce_addr_layout, gid, source_mac_47_32) == ifc_ld16(mac) &&
+		    IFC_GET(roce_addr_layout, gid, source_mac_31_0) == ifc_ld32(mac + 2))
+			return ifc_ld16(mac) || ifc_ld32(mac + 2); /* no entry: all zero */
+	}
+	return false;
+}
+
+struct fwsim_vhca *fwsim_roce_target(struct fwsim_vhca *from, const uint8_t *mac)
+{
+	struct fwsim_vhca *found = NULL;
+	unsigned int i;
+
+	if (fwsim_roce_has_mac(from, mac))
+		return from;
+	for (i = 0; i < from->fw->nfn; i++) {
+		struct fwsim_vhca *v = from->fw->vhca[i];
+
+		if (!fwsim_roce_has_mac(v, mac))
+			continue;
+		if (fwsim_vhca_may_respond(v))
+			return v;
+		if (!found)
+			found = v;
+	}
+	return found;
+}
+
 bool fwsim_vport_link_up(const struct fwsim_vhca *v)
 {
 	switch (v->vport.admin_state) {

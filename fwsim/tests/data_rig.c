@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-#define D_QP_EVENTS ((1u << 0x04) | (1u << 0x05) | (1u << 0x10) | (1u << 0x11))
+#define D_QP_EVENTS \
+	((1u << 0x04) | (1u << 0x05) | (1u << 0x10) | (1u << 0x11) | (1u << 0x12) | (1u << 0x13) | \
+	 (1u << 0x14))
 
 static uint8_t *mem(struct d_fn *d, uint64_t addr)
 {
@@ -238,11 +240,17 @@ void d_qp_in(struct d_fn *d, struct d_in *in, struct d_qp *qp)
 	qp->dbr = h_alloc(d->h, d->fn, 64, 64);
 	in_begin(in, MLX5_CMD_OP_CREATE_QP, IFC_SZ(create_qp_in));
 	qpc = IFC_PTR(create_qp_in, in->b, qpc);
+	IFC_SET(qpc, qpc, st, qp->st);
 	IFC_SET(qpc, qpc, pm_state, 3);
 	IFC_SET(qpc, qpc, pd, d->pd);
 	IFC_SET(qpc, qpc, uar_page, d->uar);
 	IFC_SET(qpc, qpc, log_rq_size, D_LOG_RQ);
 	IFC_SET(qpc, qpc, log_rq_stride, 2);
+	if (qp->srqn || qp->st == IFC_QP_ST_XRC) {
+		IFC_SET(qpc, qpc, rq_type, qp->srqn ? 1 : 3);
+		IFC_SET(qpc, qpc, srqn_rmpn_xrqn, qp->srqn);
+		IFC_SET(qpc, qpc, xrcd, qp->xrcd);
+	}
 	IFC_SET(qpc, qpc, log_sq_size, D_LOG_SQ);
 	IFC_SET(qpc, qpc, cqn_snd, qp->scq.cqn);
 	IFC_SET(qpc, qpc, cqn_rcv, qp->rcq.cqn);
@@ -252,15 +260,84 @@ void d_qp_in(struct d_fn *d, struct d_in *in, struct d_qp *qp)
 
 void d_qp(struct d_fn *d, struct d_qp *qp)
 {
+	d_qp_of(d, qp, IFC_QP_ST_RC, 0, 0);
+}
+
+void d_qp_of(struct d_fn *d, struct d_qp *qp, enum ifc_qp_st st, uint32_t srqn, uint32_t xrcd)
+{
 	IFC_BUF(create_qp_out, out);
 	struct d_in in;
 
-	memset(qp, 0, sizeof(*qp));
+	*qp = (struct d_qp){ .st = st, .srqn = srqn, .xrcd = xrcd };
 	d_cq(d, &qp->scq, D_LOG_CQ);
 	d_cq(d, &qp->rcq, D_LOG_CQ);
 	d_qp_in(d, &in, qp);
 	assert_int_equal(D_EXEC(d, &in, out), IFC_ST_OK);
 	qp->qpn = IFC_GET(create_qp_out, out, qpn);
+}
+
+void d_srq_in(struct d_fn *d, struct d_in *in, struct d_srq *srq, enum fwsim_srq_kind kind,
+	      uint32_t xrcd, uint32_t cqn)
+{
+	static const uint16_t op[] = { MLX5_CMD_OP_CREATE_SRQ, MLX5_CMD_OP_CREATE_XRC_SRQ,
+				       MLX5_CMD_OP_CREATE_RMP };
+	size_t size = D_SRQ_STRIDE << D_LOG_SRQ;
+	unsigned int i, n = 1u << D_LOG_SRQ;
+	uint8_t *c, *wq;
+
+	*srq = (struct d_srq){ .d = d, .kind = kind };
+	srq->ring = h_alloc(d->h, d->fn, size, FWSIM_PAGE);
+	srq->dbr = h_alloc(d->h, d->fn, 64, 64);
+	for (i = 0; i < n; i++)
+		ifc_st16(mem(d, srq->ring) + i * D_SRQ_STRIDE + 2,
+			 (uint16_t)((i + D_SRQ_STEP) % n));
+	in_begin(in, op[kind], IFC_SZ(create_srq_in));
+	if (kind == FWSIM_SRQ_RMP) {
+		c = IFC_PTR(create_rmp_in, in->b, ctx);
+		wq = IFC_PTR(rmpc, c, wq);
+		IFC_SET(rmpc, c, state, 1);
+		IFC_SET(wq, wq, log_wq_sz, D_LOG_SRQ);
+		IFC_SET(wq, wq, log_wq_stride, 6);
+		IFC_SET(wq, wq, pd, d->pd);
+		IFC_SET64(wq, wq, dbr_addr, srq->dbr);
+	} else {
+		c = IFC_PTR(create_srq_in, in->b, srq_context_entry);
+		IFC_SET(srqc, c, log_srq_size, D_LOG_SRQ);
+		IFC_SET(srqc, c, log_rq_stride, 2);
+		IFC_SET(srqc, c, pd, d->pd);
+		IFC_SET(srqc, c, xrcd, xrcd);
+		IFC_SET(srqc, c, cqn, cqn);
+		IFC_SET64(srqc, c, dbr_addr, srq->dbr);
+	}
+	d_in_pas(in, srq->ring, pages_of(size));
+}
+
+void d_srq(struct d_fn *d, struct d_srq *srq, enum fwsim_srq_kind kind, uint32_t xrcd, uint32_t cqn)
+{
+	uint8_t out[16];
+	struct d_in in;
+
+	d_srq_in(d, &in, srq, kind, xrcd, cqn);
+	assert_int_equal(D_EXEC(d, &in, out), IFC_ST_OK);
+	srq->srqn = ifc_ld32(out + 8) & 0xffffff;
+}
+
+static unsigned int put_sge(uint8_t *p, const struct d_sge *sge);
+
+uint16_t d_srq_recv(struct d_srq *srq, unsigned int n, const struct d_sge *sge)
+{
+	uint16_t index = srq->next;
+	uint8_t *wqe = mem(srq->d, srq->ring) + index * D_SRQ_STRIDE;
+	unsigned int i;
+
+	memset(wqe + 16, 0, D_SRQ_STRIDE - 16);
+	for (i = 0; i < n; i++)
+		put_sge(wqe + 16 + 16 * i, &sge[i]);
+	if (n < D_SRQ_STRIDE / 16 - 1)
+		ifc_st32(wqe + 16 + 16 * n + 4, FWSIM_TERM_LKEY);
+	srq->next = ifc_ld16(wqe + 2);
+	ifc_st32(mem(srq->d, srq->dbr), ++srq->pi);
+	return index;
 }
 
 uint8_t *d_modify_in(struct d_qp *qp, struct d_in *in, uint16_t opcode, uint32_t opt)
@@ -286,6 +363,8 @@ enum ifc_status d_init(struct d_qp *qp)
 	IFC_SET(qpc, qpc, pm_state, 3);
 	IFC_SET(qpc, qpc, rre, 1);
 	IFC_SET(qpc, qpc, rwe, 1);
+	IFC_SET(qpc, qpc, rae, 1);
+	IFC_SET(qpc, qpc, q_key, D_QKEY);
 	IFC_SET(qpc, qpc, primary_address_path.vhca_port_num, 1);
 	return d_modify(qp, &in);
 }
@@ -348,13 +427,30 @@ static unsigned int put_sge(uint8_t *p, const struct d_sge *sge)
 
 void d_post(struct d_qp *qp, const struct d_wr *wr)
 {
-	uint8_t wqe[1024] = { 0 }, *sq = mem(qp->d, qp->ring) + (D_RQ_STRIDE << D_LOG_RQ);
+	bool own_rq = !qp->srqn && qp->st != IFC_QP_ST_XRC;
+	uint8_t wqe[1024] = { 0 }, *sq = mem(qp->d, qp->ring);
+	bool atomic = wr->op == IFC_WQE_ATOMIC_CS || wr->op == IFC_WQE_ATOMIC_FA;
 	unsigned int i, len = 16;
 
+	if (own_rq)
+		sq += D_RQ_STRIDE << D_LOG_RQ;
+	if (qp->st == IFC_QP_ST_XRC) {
+		ifc_st32(wqe + len, wr->xrc_srqn);
+		len += 16;
+	}
+	if (wr->av) {
+		memcpy(wqe + len, wr->av, 48);
+		len += 48;
+	}
 	if (wr->op == IFC_WQE_RDMA_WRITE || wr->op == IFC_WQE_RDMA_WRITE_IMM ||
-	    wr->op == IFC_WQE_RDMA_READ) {
+	    wr->op == IFC_WQE_RDMA_READ || atomic) {
 		ifc_st64(wqe + len, wr->raddr);
 		ifc_st32(wqe + len + 8, wr->rkey);
+		len += 16;
+	}
+	if (atomic) {
+		ifc_st64(wqe + len, wr->swap_add);
+		ifc_st64(wqe + len + 8, wr->compare);
 		len += 16;
 	}
 	if (wr->inl) {

@@ -15,6 +15,7 @@
 #define D_LOG_SQ 5  /* 64-byte units */
 #define D_LOG_RQ 4
 #define D_RQ_STRIDE 64u
+#define D_QKEY 0x11223344u /* of every QP */
 
 struct d_in {
 	uint8_t b[0x110 + 8 * 2048];
@@ -54,6 +55,20 @@ struct d_qp {
 	uint32_t qpn;
 	uint64_t ring, dbr;
 	uint16_t sq_pi, rq_pi;
+	enum ifc_qp_st st;
+	uint32_t srqn, xrcd;	/* srqn 0: a ring of its own; of XRC: an initiator */
+};
+
+#define D_LOG_SRQ 4
+#define D_SRQ_STRIDE 64u
+#define D_SRQ_STEP 5u /* the free list goes in steps of so many */
+
+struct d_srq {
+	struct d_fn *d;
+	enum fwsim_srq_kind kind;
+	uint32_t srqn;
+	uint64_t ring, dbr;
+	uint16_t pi, next;
 };
 
 /* Boot @fn and give it a UAR, a PD, an EQ for asynchronous events (vector 1) and one for CQs (2). */
@@ -88,6 +103,11 @@ void d_cq_arm(struct d_cq *cq, bool solicited);
 
 void d_qp_in(struct d_fn *d, struct d_in *in, struct d_qp *qp);
 void d_qp(struct d_fn *d, struct d_qp *qp); /* with CQs of its own */
+/* The same of another service type; @srqn 0: with a receive ring. @xrcd for XRC only. */
+void d_qp_of(struct d_fn *d, struct d_qp *qp, enum ifc_qp_st st, uint32_t srqn, uint32_t xrcd);
+void d_srq_in(struct d_fn *d, struct d_in *in, struct d_srq *srq, enum fwsim_srq_kind kind,
+	      uint32_t xrcd, uint32_t cqn);
+void d_srq(struct d_fn *d, struct d_srq *srq, enum fwsim_srq_kind kind, uint32_t xrcd, uint32_t cqn);
 /* A modify command for @qp with an empty context; @qpc points to it. */
 uint8_t *d_modify_in(struct d_qp *qp, struct d_in *in, uint16_t opcode, uint32_t opt);
 enum ifc_status d_modify(struct d_qp *qp, const struct d_in *in);
@@ -106,6 +126,9 @@ struct d_wr {
 	enum ifc_wqe_op op;
 	uint64_t raddr;
 	uint32_t rkey, imm;
+	uint64_t swap_add, compare;
+	uint32_t xrc_srqn;
+	const uint8_t *av; /* 48 bytes */
 	bool unsignalled, solicited;
 	const char *inl; /* data in the WQE, before the SGEs */
 	unsigned int n;
@@ -116,6 +139,7 @@ void d_post(struct d_qp *qp, const struct d_wr *wr); /* into the ring and the do
 void d_ring(struct d_qp *qp);
 void d_send(struct d_qp *qp, const struct d_wr *wr); /* both */
 void d_recv(struct d_qp *qp, unsigned int n, const struct d_sge *sge);
+uint16_t d_srq_recv(struct d_srq *srq, unsigned int n, const struct d_sge *sge); /* number of the WQE */
 
 /* CQE fields. */
 #define D_CQE_OP(cqe) ((cqe)[63] >> 4)

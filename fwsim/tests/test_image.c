@@ -402,7 +402,8 @@ static void structures_have_not_grown_unseen(void **state)
 	assert_int_equal(sizeof(struct fwsim_mkey), 120);
 	assert_int_equal(sizeof(struct fwsim_eq), 152);
 	assert_int_equal(sizeof(struct fwsim_cq), 136);
-	assert_int_equal(sizeof(struct fwsim_qp), 360);
+	assert_int_equal(sizeof(struct fwsim_srq), 320);
+	assert_int_equal(sizeof(struct fwsim_qp), 376);
 	assert_int_equal(sizeof(struct fwsim_vport), 416);
 #endif
 }
@@ -775,11 +776,14 @@ static const struct {
 	{ "QP: sq_pi", FWSIM_IMAGE_SEC_QP, QP_REC(0x08), 0, 0x10000, "send producer" },
 	{ "QP: rq_ci", FWSIM_IMAGE_SEC_QP, QP_REC(0x0c), 0, 0x10000, "receive consumer" },
 	{ "QP: offset", FWSIM_IMAGE_SEC_QP, QP_REC(0x10), 0, 0xffffffff, "offset" },
-	{ "QP: retries", FWSIM_IMAGE_SEC_QP, QP_REC(0x14), 0, 8, "retries" },
-	{ "QP: RNR retries", FWSIM_IMAGE_SEC_QP, QP_REC(0x18), 0, 8, "RNR" },
-	{ "QP: wait", FWSIM_IMAGE_SEC_QP, QP_REC(0x1c), 0, 0xffffffff, "wait" },
-	{ "QP: give up", FWSIM_IMAGE_SEC_QP, QP_REC(0x24), 0, 0xffffffff, "give up" },
-	{ "QP: doorbell", FWSIM_IMAGE_SEC_QP, QP_REC(0x2c), 0, 2, "doorbell" },
+	{ "QP: drop", FWSIM_IMAGE_SEC_QP, QP_REC(0x14), 0, 2, "reaches nobody" },
+	{ "QP: SRQ taken", FWSIM_IMAGE_SEC_QP, QP_REC(0x18), 0, 0x20, "it holds WQE" },
+	{ "QP: SRQ WQE", FWSIM_IMAGE_SEC_QP, QP_REC(0x1c), 0, 0x10000, "WQE taken" },
+	{ "QP: retries", FWSIM_IMAGE_SEC_QP, QP_REC(0x20), 0, 8, "retries" },
+	{ "QP: RNR retries", FWSIM_IMAGE_SEC_QP, QP_REC(0x24), 0, 8, "RNR" },
+	{ "QP: wait", FWSIM_IMAGE_SEC_QP, QP_REC(0x28), 0, 0xffffffff, "wait" },
+	{ "QP: give up", FWSIM_IMAGE_SEC_QP, QP_REC(0x30), 0, 0xffffffff, "give up" },
+	{ "QP: doorbell", FWSIM_IMAGE_SEC_QP, QP_REC(0x38), 0, 2, "doorbell" },
 };
 
 static void every_field_out_of_range_is_refused(void **state)

@@ -60,9 +60,11 @@ static void create_refusals_say_why(void **state)
 		assert_int_equal(D_EXEC(&r->d, &in, out), st);                                     \
 		assert_non_null(h_trace_find(r->h, FWSIM_TRACE_CMD, why));                         \
 	} while (0)
-	REFUSED(st, 3, IFC_ST_BAD_PARAM, "service type 0x3");
-	REFUSED(st, 8, IFC_ST_BAD_PARAM, "service type 0x8");
-	REFUSED(rq_type, 1, IFC_ST_BAD_PARAM, "rq_type");
+	REFUSED(st, 4, IFC_ST_BAD_PARAM, "service type 0x4");
+	REFUSED(st, 7, IFC_ST_BAD_PARAM, "service type 0x7");
+	REFUSED(st, 3, IFC_ST_BAD_PARAM, "rq_type 0"); /* XRC with a receive ring */
+	REFUSED(rq_type, 2, IFC_ST_BAD_PARAM, "rq_type");
+	REFUSED(rq_type, 1, IFC_ST_BAD_RES, "no such SRQ");
 	REFUSED(wq_signature, 1, IFC_ST_BAD_PARAM, "wq_signature");
 	REFUSED(cd_master, 1, IFC_ST_BAD_PARAM, "cross-channel");
 	REFUSED(dbr_umem_valid, 1, IFC_ST_BAD_PARAM, "umem");

@@ -586,9 +586,9 @@ static void wqe_that_makes_no_sense(void **state)
 		unsigned int off;
 		uint8_t val;
 	} bad[] = {
-		{ 3, 0x11 },  /* atomic */
+		{ 3, 0x11 },  /* atomic without a place for its answer */
 		{ 3, 0x25 },  /* UMR */
-		{ 3, 0x01 },  /* SEND with invalidate */
+		{ 3, 0x12 },  /* another atomic, also too short */
 		{ 3, 0xff },
 		{ 6, 0x77 },  /* another QP */
 		{ 7, 0 },     /* no length at all */
