@@ -427,6 +427,7 @@ const struct fwsim_host_ops fwsim_qemu_host_ops = {
     .timer_set = fwsim_host_timer_set,
     .trace = fwsim_host_trace,
     .record = fwsim_host_record,
+    .uplink_tx = fwsim_host_uplink_tx,
 };
 
 /* The state of a card is not in QEMU's migration stream. */

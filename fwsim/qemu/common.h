@@ -83,6 +83,7 @@ struct FwsimPf {
     guint desk_watch; /* until @desk_chr can be written to */
     uint8_t desk_in[4096]; /* input, from @desk_at to @desk_len not taken */
     size_t desk_at, desk_len;
+    NICState *nic;    /* the port, if it has a backend; else NULL */
     FILE *record;     /* NULL: there is none, or it has come to an end */
     Notifier record_exit;
 
@@ -108,6 +109,7 @@ struct FwsimPf {
     uint64_t bulk_seed;
     uint64_t bulk_rate;
     uint32_t reinit_every;
+    NICConf nic_conf; /* the backend alone; the address is @mac */
     CharBackend desk_chr;
     char *startup;    /* control lines */
     char *record_name;
@@ -137,6 +139,11 @@ bool fwsim_record_open(FwsimPf *pf, Error **errp);
 void fwsim_record_start(FwsimPf *pf);
 void fwsim_record_close(FwsimPf *pf);
 int fwsim_host_record(void *host, const char *line, size_t len);
+
+/* The backend of property netdev, if there is one: take it into use, let go. */
+void fwsim_uplink_open(FwsimPf *pf);
+void fwsim_uplink_close(FwsimPf *pf);
+int fwsim_host_uplink_tx(void *host, const void *data, size_t len);
 
 extern const struct fwsim_host_ops fwsim_qemu_host_ops;
 

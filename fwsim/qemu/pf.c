@@ -342,6 +342,7 @@ static void fwsim_pf_realize(PCIDevice *dev, Error **errp)
     if (!fwsim_control_card_added(pf, errp)) {
         goto undo_sriov;
     }
+    fwsim_uplink_open(pf);
     return;
 
 undo_sriov:
@@ -358,6 +359,7 @@ static void fwsim_pf_exit(PCIDevice *dev)
 {
     FwsimPf *pf = FWSIM_PF(dev);
 
+    fwsim_uplink_close(pf);
     fwsim_control_card_removed(pf);
     pcie_sriov_pf_exit(dev);
     fwsim_function_exit(FWSIM_FUNCTION(dev));
@@ -403,6 +405,7 @@ static const Property fwsim_pf_properties[] = {
     DEFINE_PROP_UINT64("x-bulk-seed", FwsimPf, bulk_seed, 0),
     DEFINE_PROP_SIZE("x-bulk-rate", FwsimPf, bulk_rate, 0),
     DEFINE_PROP_UINT32("x-reinit-every", FwsimPf, reinit_every, 0),
+    DEFINE_PROP_NETDEV("netdev", FwsimPf, nic_conf.peers),
     DEFINE_PROP_CHR("control", FwsimPf, desk_chr),
     DEFINE_PROP_STRING("x-control", FwsimPf, startup),
     DEFINE_PROP_STRING("x-record", FwsimPf, record_name),
@@ -450,6 +453,8 @@ static const struct {
                      "running VF" },
     { "x-reinit-every", "after so many images of pre-copy the state asks to "
                         "be saved anew (profile state); 0: never" },
+    { "netdev", "id of a net backend behind the port; without one frames that "
+                "leave the card are lost" },
     { "control", "id of a character device that speaks the control protocol" },
     { "x-control", "lines of the control protocol, carried out when the card "
                    "is made; a semicolon separates them" },
