@@ -147,6 +147,7 @@ struct fault {
 	enum step at;	 /* before this step the rule is made */
 	enum step fails; /* this step fails; END: none */
 	bool damaged;	 /* the stream is refused by a target */
+	bool sized_early; /* the rule is for the QUERY by which mlx5_vfmig sizes buffers ahead of a SUSPEND */
 };
 
 /* The work of a VF that runs. */
@@ -290,6 +291,8 @@ static void fault(const struct fault *f)
 	unsigned int under_way = 0, rule = 0;
 	int rc = 0;
 
+	if (f->sized_early && tap_peer())
+		tap_skip("the other driver asks for the size once, when all is suspended");
 	start_a();
 	for (const enum step *step = f->way; *step; step++) {
 		if (*step == f->at)
@@ -371,7 +374,7 @@ FAULT(info_save_late, SAVE LATE_ASYNC, whole, INFO, READ_MORE)
 
 /* ---- the initiator is stopped ---- */
 
-FAULT(p2p_query_refused, QUERY REFUSED, whole, P2P, END)
+FAULT(p2p_query_refused, QUERY REFUSED, whole, P2P, END, .sized_early = true)
 FAULT(p2p_suspend_refused, SUSPEND REFUSED, whole, P2P, P2P)
 FAULT(p2p_suspend_lost, SUSPEND "lost", whole, P2P, P2P)
 FAULT(p2p_suspend_silent, SUSPEND "silent", whole, P2P, P2P)
@@ -398,7 +401,8 @@ FAULT(at_once_query_refused, QUERY "nth=2 " REFUSED, at_once, STOP_COPY, STOP_CO
 /* The firmware wants more in the end than it had announced: it gets it, and that is counted. */
 static void stop_query_larger(void)
 {
-	static const struct fault f = { QUERY "larger=8000000", whole, STOP_COPY, END, false };
+	static const struct fault f = { .rule = QUERY "larger=8000000", .way = whole,
+					.at = STOP_COPY, .fails = END };
 	long late = tap_peer() ? 0 : driver_stat(env_vf(0), "buffers_made_late");
 
 	fault(&f);
@@ -421,7 +425,7 @@ FAULT(back_from_p2p_untrack_refused, SAVE REFUSED, half, BACK, END)
 
 /* ---- without pre-copy ---- */
 
-FAULT(plain_p2p_query_refused, QUERY REFUSED, plain, RUNNING_P2P, END)
+FAULT(plain_p2p_query_refused, QUERY REFUSED, plain, RUNNING_P2P, END, .sized_early = true)
 FAULT(plain_p2p_suspend_refused, SUSPEND REFUSED, plain, RUNNING_P2P, RUNNING_P2P)
 FAULT(plain_p2p_suspend_silent, SUSPEND "silent", plain, RUNNING_P2P, RUNNING_P2P)
 FAULT(plain_stop_suspend_refused, SUSPEND REFUSED, plain, STOP, STOP)
@@ -429,7 +433,8 @@ FAULT(plain_query_refused, QUERY REFUSED, plain, STOP_COPY, STOP_COPY)
 FAULT(plain_save_refused, SAVE REFUSED, plain, STOP_COPY, READ_LAST)
 FAULT(plain_save_zero, SAVE "zero", plain, STOP_COPY, READ_LAST)
 FAULT(plain_save_lost, SAVE "lost", plain, STOP_COPY, READ_LAST)
-FAULT(plain_at_once_query_refused, QUERY "nth=2 " REFUSED, plain_at_once, STOP_COPY, STOP_COPY)
+FAULT(plain_at_once_query_refused, QUERY "nth=2 " REFUSED, plain_at_once, STOP_COPY, STOP_COPY,
+      .sized_early = true)
 FAULT(plain_at_once_save_refused, SAVE REFUSED, plain_at_once, STOP_COPY, READ_LAST)
 FAULT(paused_back_responder_refused, RESUME REFUSED, paused, BACK, BACK)
 FAULT(paused_back_initiator_refused, RESUME "nth=2 " REFUSED, paused, BACK, BACK)

@@ -65,15 +65,22 @@ int log_report_to(uint64_t iova, uint64_t len, uint64_t page_size, const void *b
 	return vfmig_feature(dirty.dev, LOG_REPORT, &r, sizeof(r));
 }
 
+/* The largest tracked page that sticks out, 2 MiB, in the smallest of a report. */
+#define SLACK_WORDS (512 / 64)
+
 uint64_t *log_report(uint64_t iova, uint64_t len, uint64_t page_size)
 {
-	uint64_t bits = (len + page_size - 1) / page_size, *bm = calloc(bits / 64 + 1, 8);
+	/* behind the end there is room for what the other driver sets there (no_bit_behind_the_bitmap) */
+	uint64_t bits = (len + page_size - 1) / page_size, words = bits / 64 + 1;
+	uint64_t *bm = calloc(words + SLACK_WORDS, 8);
 	int rc;
 
 	CHECK(bm);
 	rc = log_report_to(iova, len, page_size, bm);
 	CHECK_MSG(!rc, "REPORT of 0x%llx at 0x%llx: %s", (unsigned long long)len,
 		  (unsigned long long)iova, strerror(-rc));
+	for (uint64_t w = words; w < words + SLACK_WORDS && !tap_peer(); w++)
+		CHECK_MSG(!bm[w], "a bit is set behind the bitmap of 0x%llx", (unsigned long long)iova);
 	for (uint64_t i = 0; i < bits; i++) {
 		if (!bm[i / 64])
 			i |= 63; /* nothing in this word */
