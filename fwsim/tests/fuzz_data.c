@@ -124,7 +124,7 @@ static enum ifc_status create(struct side *s, uint16_t opcode, unsigned int n, c
 		break;
 	case MLX5_CMD_OP_CREATE_MKEY:
 		IFC_SET(mkc, ctx, access_mode_1_0, 1);
-		ctx[2] |= 0x3c; /* lr, lw, rr, rw */
+		ctx[2] |= 0x7c; /* lr, lw, rr, rw, a */
 		IFC_SET(mkc, ctx, qpn, 0xffffff);
 		IFC_SET(mkc, ctx, pd, s->pd);
 		IFC_SET64(mkc, ctx, start_addr, DATA_OFF);
@@ -162,6 +162,7 @@ static enum ifc_status connect(struct side *s, const struct side *peer, unsigned
 	ifc_st32(in + 8, s->qpn[n]);
 	IFC_SET(qpc, qpc, rre, 1);
 	IFC_SET(qpc, qpc, rwe, 1);
+	IFC_SET(qpc, qpc, rae, 1);
 	IFC_SET(qpc, qpc, mtu, 3);
 	IFC_SET(qpc, qpc, log_msg_max, 20);
 	IFC_SET(qpc, qpc, remote_qpn, peer->qpn[n]);
@@ -251,7 +252,7 @@ static void step_memory(struct fuzz_input *in, struct side *s)
 /* A WQE that is nearly right, at the next place of the ring. */
 static void step_post(struct fuzz_input *in, struct world *w, unsigned int i)
 {
-	static const uint8_t op[] = { 0x08, 0x09, 0x0a, 0x0b, 0x10, 0x00, 0x01, 0x08 };
+	static const uint8_t op[] = { 0x08, 0x09, 0x0a, 0x0b, 0x10, 0x00, 0x01, 0x12 };
 	struct side *s = &w->side[i];
 	unsigned int b = fuzz_take(in), n = b & 1, rd = b >> 1 & 7;
 	struct fwsim_qp *qp = fwsim_table_get(&s->v->obj[FWSIM_OBJ_QP], s->qpn[n]);
@@ -279,6 +280,12 @@ static void step_post(struct fuzz_input *in, struct world *w, unsigned int i)
 	ifc_st32(wqe + 24, w->side[!i].mkey << 8);
 	if (op[rd] == 0xa || op[rd] == 0xb)
 		wqe -= 16;
+	if (op[rd] == 0x12) { /* a segment more, and always so long */
+		ifc_st64(wqe + 32, fuzz_take(in));
+		wqe[7]++;
+		wqe += 16;
+		len = 8;
+	}
 	ifc_st32(wqe + 32, len);
 	ifc_st32(wqe + 36, s->mkey << 8);
 	ifc_st64(wqe + 40, DATA_OFF + fuzz_take(in) * 16);

@@ -200,7 +200,7 @@ static void sources(void **state)
 
 #define SIDE1 0x80
 enum { DOORBELL = 1, DATA_TIME = 4, MIG = 5, DESTROY = 7, CREATE = 8, CONNECT = 9, POLL = 10, POST = 11 };
-enum { WRITE, WRITE_IMM, SEND, SEND_IMM, READ };
+enum { WRITE, WRITE_IMM, SEND, SEND_IMM, READ, ATOMIC = 7 };
 
 static void bytes(struct seed *s, const uint8_t *p, size_t n)
 {
@@ -245,6 +245,8 @@ static void data(void **state)
 		data_time(s, 20);
 		BYTES(s, POLL, (uint8_t)(op + 1), SIDE1 | POLL, (uint8_t)op);
 	}
+	BYTES(s, POST, ATOMIC << 1, 0x08, 0x00, 0x20, 0x01, 0x30);
+	data_time(s, 20);
 	seed_write(s, "data/every-operation");
 
 	s = data_seed(); /* no receive there, then one in time, then none: retries are used up */
