@@ -395,6 +395,47 @@ static void registers(void **state)
 	seed_write(s, "cmdif/registers");
 }
 
+/* ---- fuzz_flow ------------------------------------------------------------------------------ */
+
+enum { F_TABLE, F_GROUP, F_ENTRY, F_DELETE, F_DESTROY, F_ROOT, F_MISS, F_SEND, F_RECEIVE, F_COUNTER, F_VPORT,
+       F_IMAGE };
+
+/* Frames from every vport and the wire: broadcast, and to an address. */
+static void flow_frames(struct seed *s)
+{
+	for (unsigned int dst = 0; dst < 4; dst++) {
+		for (unsigned int fn = 0; fn < 3; fn++)
+			BYTES(s, F_SEND, (uint8_t)fn, (uint8_t)dst, 60, 0, 4, 0x08, 0x06, 0, 1);
+		BYTES(s, F_RECEIVE, (uint8_t)dst, 200, 0, 12, 0x81, 0, 0x20, 5, 0x08, 0, 0x45, 0, 0, 0x40, 0, 0);
+	}
+}
+
+static void flow(void **state)
+{
+	struct seed *s = data_seed();
+
+	(void)state;
+	/* a netdev of the PF: two tables, a group each, entries to the other table and to a TIR */
+	BYTES(s, F_TABLE, 0, 0, 9, 4, F_TABLE, 0, 0, 3, 16, F_GROUP, 0, 1, 0, 200, 1, 8, 0xff, 9, 0xff, 13, 0xff);
+	BYTES(s, F_GROUP, 0, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0);
+	BYTES(s, F_ENTRY, 0, 1, 4, 1, 0, 7, 8, 2, 13, 0, 9, 0, 10, 0, 0x01);
+	BYTES(s, F_COUNTER, 0, 1, F_ENTRY, 0, 0, 12, 2, 1, 3, 8, 0, 9, 0, 10, 0, 11, 0, 0x02, 0x05);
+	BYTES(s, F_ROOT, 0, 1, 0);
+	flow_frames(s);
+	BYTES(s, F_IMAGE);
+	seed_write(s, "flow/netdev");
+	s = data_seed();
+	/* the FDB: by source port to two vports and the wire; an ACL that drops */
+	BYTES(s, F_TABLE, 4, 0, 1, 22, F_GROUP, 4, 0, 0, 255, 2, 70, 0xff, 71, 0xff, 64, 0);
+	BYTES(s, F_ENTRY, 4, 0, 4, 3, 0, 9, 71, 1, 70, 0, 0, 0, 1, 0, 0x00, 0x10, 0x07, F_ROOT, 4, 0, 0);
+	flow_frames(s);
+	BYTES(s, F_TABLE, 0x1c, 0, 1, 2, F_GROUP, 0x1c, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0);
+	BYTES(s, F_ENTRY, 0x1c, 1, 2, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, F_ROOT, 0x1c, 1, 0);
+	BYTES(s, F_VPORT, 0x11, 3, F_VPORT, 0x22, 1);
+	flow_frames(s);
+	seed_write(s, "flow/fdb");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +447,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(spoiled_commands),
 		cmocka_unit_test(slow_commands),
 		cmocka_unit_test(registers),
+		cmocka_unit_test(flow),
 	};
 
 	if (argc != 2) {
