@@ -116,7 +116,8 @@ static bool obj_ref(enum fwsim_obj_type type, const struct fwsim_obj *obj, unsig
 	case FWSIM_OBJ_QP: {
 		const struct fwsim_qp *qp = (const struct fwsim_qp *)obj;
 
-		REF(PD, qp->pd);
+		if (qp->st != IFC_QP_ST_REG_UMR) /* its keys are of no domain */
+			REF(PD, qp->pd);
 		REF(UAR, qp->uar);
 		if (qp->has_sq)
 			REF(CQ, qp->cqn_snd);

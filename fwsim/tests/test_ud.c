@@ -332,6 +332,7 @@ static void umr_qp_executes_nothing(void **state)
 	struct d_wr w = { .op = (enum ifc_wqe_op)0x25 }, nop = { .op = IFC_WQE_NOP };
 	struct d_qp umr;
 
+	r->d1.pd = 0; /* mlx5_ib names none */
 	d_qp_of(&r->d1, &umr, IFC_QP_ST_REG_UMR, 0, 0);
 	d_up(&umr);
 	d_send(&umr, &nop);
