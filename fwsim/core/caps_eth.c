@@ -7,6 +7,8 @@
 
 #define CAP_ETHERNET_OFFLOADS 0x1
 #define CAP_FLOW_TABLE 0x7
+#define CAP_ESW_FLOW_TABLE 0x8
+#define CAP_ESWITCH 0x9
 #define INLINE_MODE_NOT_REQUIRED 2 /* <linux/mlx5/vport.h> */
 
 #define GEN(cap, fld, v) IFC_SET(cmd_hca_cap, (cap), fld, (v))
@@ -15,11 +17,15 @@
 
 void fwsim_cap_eth_general(const struct fwsim_vhca *v, uint8_t *cap)
 {
-	(void)v;
+	bool pf = v->fn == 0;
+
 	GEN(cap, port_type, MLX5_CAP_PORT_TYPE_ETH);
 	GEN(cap, eth_net_offloads, 1);
 	GEN(cap, nic_flow_table, 1);
 	GEN(cap, nic_vport_change_event, 1);
+	GEN(cap, vport_counters, 1);
+	GEN(cap, eswitch_manager, pf);
+	GEN(cap, log_max_l2_table, pf ? FWSIM_LOG_L2_TABLE : 0);
 }
 
 static void offloads(uint8_t *cap)
@@ -78,6 +84,21 @@ static void tables(uint8_t *prop)
 	fields(IFC_PTR(flow_table_prop_layout, prop, ft_field_bitmask_support));
 }
 
+static void esw_tables(uint8_t *cap)
+{
+	tables(IFC_PTR(flow_table_eswitch_cap, cap, flow_table_properties_nic_esw_fdb));
+	tables(IFC_PTR(flow_table_eswitch_cap, cap, flow_table_properties_esw_acl_ingress));
+	tables(IFC_PTR(flow_table_eswitch_cap, cap, flow_table_properties_esw_acl_egress));
+}
+
+static void eswitch(uint8_t *cap)
+{
+	IFC_SET(e_switch_cap, cap, vport_cvlan_strip, 1);
+	IFC_SET(e_switch_cap, cap, vport_cvlan_insert_if_not_exist, 1);
+	IFC_SET(e_switch_cap, cap, nic_vport_node_guid_modify, 1);
+	IFC_SET(e_switch_cap, cap, nic_vport_port_guid_modify, 1);
+}
+
 bool fwsim_cap_eth(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap)
 {
 	if (v->fw->cfg.port != FWSIM_PORT_ETH)
@@ -89,6 +110,14 @@ bool fwsim_cap_eth(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap)
 	case CAP_FLOW_TABLE:
 		tables(IFC_PTR(flow_table_nic_cap, cap, flow_table_properties_nic_receive));
 		return true;
+	case CAP_ESW_FLOW_TABLE:
+		if (v->fn == 0)
+			esw_tables(cap);
+		return v->fn == 0;
+	case CAP_ESWITCH:
+		if (v->fn == 0)
+			eswitch(cap);
+		return v->fn == 0;
 	}
 	return false;
 }

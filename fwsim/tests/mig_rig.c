@@ -309,6 +309,75 @@ void m_vf_new(struct m_vf *vf, struct harness *h, unsigned int fn)
 	m_eq_update(vf, true);
 }
 
+static uint32_t eth_create(struct m_vf *vf, uint8_t *in, size_t len, uint16_t opcode)
+{
+	uint8_t out[16];
+
+	ifc_st16(in, opcode);
+	assert_int_equal(h_cmd(vf->h, vf->fn, in, len, out, sizeof(out)), IFC_ST_OK);
+	return ifc_ld32(out + 8) & 0xffffff; /* where all of them have the number */
+}
+
+/* The @ctx of an SQ or RQ: both have the ring at one place. */
+static void eth_ring(struct m_vf *vf, uint8_t *ctx, uint8_t *pas)
+{
+	uint8_t *wq = IFC_PTR(sqc, ctx, wq);
+
+	IFC_SET(wq, wq, wq_type, 1);
+	IFC_SET(wq, wq, pd, vf->data.pd);
+	IFC_SET(wq, wq, log_wq_sz, 5);
+	IFC_SET(wq, wq, log_wq_stride, 6);
+	IFC_SET64(wq, wq, dbr_addr, h_alloc(vf->h, vf->fn, 64, 64));
+	ifc_st64(pas, h_alloc(vf->h, vf->fn, FWSIM_PAGE, FWSIM_PAGE));
+}
+
+static void eth_ready(struct m_vf *vf, uint16_t opcode, uint32_t id)
+{
+	IFC_BUF(modify_sq_in, in) = { 0 }; /* of an RQ the same */
+
+	IFC_SET(modify_sq_in, in, sqn, id);
+	IFC_SET(modify_sq_in, in, ctx.state, 1);
+	eth_create(vf, in, sizeof(in), opcode);
+}
+
+void m_eth_new(struct m_vf *vf)
+{
+	uint8_t sq_in[IFC_SZ(create_sq_in) + 8] = { 0 }, rq_in[IFC_SZ(create_rq_in) + 8] = { 0 };
+	uint8_t rqt_in[IFC_SZ(create_rqt_in) + 8] = { 0 };
+	IFC_BUF(alloc_transport_domain_in, td_in) = { 0 };
+	IFC_BUF(alloc_q_counter_in, qc_in) = { 0 };
+	IFC_BUF(create_tis_in, tis_in) = { 0 };
+	IFC_BUF(create_tir_in, tir_in) = { 0 };
+	uint32_t td, sqn, rqn;
+
+	td = eth_create(vf, td_in, sizeof(td_in), MLX5_CMD_OP_ALLOC_TRANSPORT_DOMAIN);
+	IFC_SET(create_tis_in, tis_in, ctx.transport_domain, td);
+	eth_ring(vf, IFC_PTR(create_sq_in, sq_in, ctx), sq_in + IFC_SZ(create_sq_in));
+	IFC_SET(create_sq_in, sq_in, ctx.cqn, vf->q[0].cqn);
+	IFC_SET(create_sq_in, sq_in, ctx.tis_lst_sz, 1);
+	IFC_SET(create_sq_in, sq_in, ctx.tis_num_0,
+		eth_create(vf, tis_in, sizeof(tis_in), MLX5_CMD_OP_CREATE_TIS));
+	IFC_SET(create_sq_in, sq_in, ctx.wq.uar_page, vf->uar);
+	sqn = eth_create(vf, sq_in, sizeof(sq_in), MLX5_CMD_OP_CREATE_SQ);
+	eth_ring(vf, IFC_PTR(create_rq_in, rq_in, ctx), rq_in + IFC_SZ(create_rq_in));
+	IFC_SET(create_rq_in, rq_in, ctx.cqn, vf->q[1].cqn);
+	IFC_SET(create_rq_in, rq_in, ctx.counter_set_id,
+		eth_create(vf, qc_in, sizeof(qc_in), MLX5_CMD_OP_ALLOC_Q_COUNTER));
+	rqn = eth_create(vf, rq_in, sizeof(rq_in), MLX5_CMD_OP_CREATE_RQ);
+	eth_ready(vf, MLX5_CMD_OP_MODIFY_SQ, sqn);
+	eth_ready(vf, MLX5_CMD_OP_MODIFY_RQ, rqn);
+	IFC_SET(create_rqt_in, rqt_in, rqt_context.rqt_max_size, 4);
+	IFC_SET(create_rqt_in, rqt_in, rqt_context.rqt_actual_size, 2);
+	ifc_st32(rqt_in + IFC_SZ(create_rqt_in), rqn);
+	ifc_st32(rqt_in + IFC_SZ(create_rqt_in) + 4, rqn);
+	IFC_SET(create_tir_in, tir_in, ctx.disp_type, 1);
+	IFC_SET(create_tir_in, tir_in, ctx.transport_domain, td);
+	IFC_SET(create_tir_in, tir_in, ctx.rx_hash_fn, 2);
+	IFC_SET(create_tir_in, tir_in, ctx.indirect_table,
+		eth_create(vf, rqt_in, sizeof(rqt_in), MLX5_CMD_OP_CREATE_RQT));
+	eth_create(vf, tir_in, sizeof(tir_in), MLX5_CMD_OP_CREATE_TIR);
+}
+
 /* ---- work ---------------------------------------------------------------------------------- */
 
 static void data_segment(struct m_vf *vf, uint8_t *seg, uint32_t off, uint32_t len)

@@ -66,6 +66,8 @@ struct m_vf {
 
 /* Boot the VF and make everything; both QPs in RTS, EQs armed, CQs not. */
 void m_vf_new(struct m_vf *vf, struct harness *h, unsigned int fn);
+/* The queues of a network interface beside that: Q counter, TIS, SQ and RQ in RDY, RQT, TIR. */
+void m_eth_new(struct m_vf *vf);
 /* Connect QP @n of @vf, whatever it was, with QP @pn of @peer; the other side has to do the same. */
 void m_connect(struct m_vf *vf, unsigned int n, const struct m_vf *peer, unsigned int pn);
 uint32_t m_create_eq(struct harness *h, unsigned int fn, uint32_t uar, unsigned int vector,

@@ -124,6 +124,7 @@ static struct pair pair_new(void)
 
 	p.h->now = 100 * H_SEC;
 	m_vf_new(&p.vf, p.h, SRC);
+	m_eth_new(&p.vf);
 	p.buf = m_buf_new(p.h, 0, IMAGE_ROOM, 0xf);
 	p.src = p.h->fw->vhca[SRC];
 	p.dst = p.h->fw->vhca[DST];
@@ -670,11 +671,12 @@ static void sections_out_of_order_are_refused(void **state)
 	struct image a;
 	struct pair p = loaded_pair(&a);
 	uint8_t *td = section(&a, FWSIM_IMAGE_SEC_TD, NULL) - FWSIM_IMAGE_SECTION_HDR;
+	uint8_t *xrcd = section(&a, FWSIM_IMAGE_SEC_XRCD, NULL) - FWSIM_IMAGE_SECTION_HDR;
 
 	(void)state;
-	/* Transport domains and XRC domains: both empty, so exchanging the ids exchanges them. */
+	/* Transport domains and XRC domains: objects of no fields, so exchanging the ids exchanges them. */
 	ifc_st32(td, FWSIM_IMAGE_SEC_XRCD);
-	ifc_st32(td + FWSIM_IMAGE_SECTION_HDR + 4, FWSIM_IMAGE_SEC_TD);
+	ifc_st32(xrcd, FWSIM_IMAGE_SEC_TD);
 	fix_crc(a.buf, a.len);
 	expect_refused(&p, a.buf, a.len, "exchanged", "section 9 where 8 belongs");
 	ifc_st32(td, FWSIM_IMAGE_SEC_TD);
@@ -694,6 +696,7 @@ static void sections_out_of_order_are_refused(void **state)
 #define EQ_REC(off) REC(0x40, off)
 #define CQ_REC(off) REC(0x40, off)
 #define QP_REC(off) REC(0xe8, off)
+#define WQ_REC(off) REC(0xf0, off)
 
 static const struct {
 	const char *name;
@@ -784,6 +787,39 @@ static const struct {
 	{ "QP: wait", FWSIM_IMAGE_SEC_QP, QP_REC(0x28), 0, 0xffffffff, "wait" },
 	{ "QP: give up", FWSIM_IMAGE_SEC_QP, QP_REC(0x30), 0, 0xffffffff, "give up" },
 	{ "QP: doorbell", FWSIM_IMAGE_SEC_QP, QP_REC(0x38), 0, 2, "doorbell" },
+	{ "Q counter: number", FWSIM_IMAGE_SEC_Q_COUNTER, OBJ(0), 0, 256, "no such number" },
+	{ "Q counter: other number", FWSIM_IMAGE_SEC_Q_COUNTER, OBJ(0), 0, 99, "names Q counter" },
+	{ "TIS: td", FWSIM_IMAGE_SEC_TIS, CTX(0x24), 0, 999, "names transport domain" },
+	{ "SQ: number", FWSIM_IMAGE_SEC_SQ, OBJ(0), 0, 0x5000, "no such number" },
+	{ "SQ: cqn", FWSIM_IMAGE_SEC_SQ, CTX(0x8), 0, 0xffff, "names CQ" },
+	{ "SQ: TISes", FWSIM_IMAGE_SEC_SQ, CTX(0x20), 0, 2u << 16, "context" },
+	{ "SQ: tis", FWSIM_IMAGE_SEC_SQ, CTX(0x2c), 0, 0x77, "names TIS" },
+	{ "SQ: type", FWSIM_IMAGE_SEC_SQ, CTX(0x30), 0, 0, "context" },
+	{ "SQ: pd", FWSIM_IMAGE_SEC_SQ, CTX(0x38), 0, 999, "names PD" },
+	{ "SQ: uar", FWSIM_IMAGE_SEC_SQ, CTX(0x3c), 0, 0x1ff, "names UAR" },
+	{ "SQ: size", FWSIM_IMAGE_SEC_SQ, CTX(0x50), ~0x1fu, 16, "context" },
+	{ "SQ: larger", FWSIM_IMAGE_SEC_SQ, CTX(0x50), ~0x1fu, 10, "pages of" },
+	{ "SQ: list", FWSIM_IMAGE_SEC_SQ, CTX(0xf0), 0, 0, "pages of" },
+	{ "SQ: state", FWSIM_IMAGE_SEC_SQ, WQ_REC(0x0), 0, 4, "state" },
+	{ "SQ: no state", FWSIM_IMAGE_SEC_SQ, WQ_REC(0x0), 0, 2, "no state" },
+	{ "SQ: ci", FWSIM_IMAGE_SEC_SQ, WQ_REC(0x4), 0, 0x10000, "consumer" },
+	{ "SQ: pi", FWSIM_IMAGE_SEC_SQ, WQ_REC(0x8), 0, 0x10000, "producer" },
+	{ "SQ: doorbell", FWSIM_IMAGE_SEC_SQ, WQ_REC(0xc), 0, 2, "doorbell" },
+	{ "RQ: of an RMP", FWSIM_IMAGE_SEC_RQ, CTX(0x0), ~0u, 1u << 24, "context" },
+	{ "RQ: cqn", FWSIM_IMAGE_SEC_RQ, CTX(0x8), 0, 0xffff, "names CQ" },
+	{ "RQ: counter", FWSIM_IMAGE_SEC_RQ, CTX(0xc), 0, 77u << 24, "names Q counter" },
+	{ "RQ: pd", FWSIM_IMAGE_SEC_RQ, CTX(0x38), 0, 999, "names PD" },
+	{ "RQ: no state", FWSIM_IMAGE_SEC_RQ, WQ_REC(0x0), 0, 2, "no state" },
+	{ "RQ: ci", FWSIM_IMAGE_SEC_RQ, WQ_REC(0x4), 0, 0x10000, "consumer" },
+	{ "RQ: stride", FWSIM_IMAGE_SEC_RQ, WQ_REC(0x8), 0, 0x10000, "stride" },
+	{ "RQT: room", FWSIM_IMAGE_SEC_RQT, CTX(0x0), 0, 257, "room" },
+	{ "RQT: entries", FWSIM_IMAGE_SEC_RQT, CTX(0x4), 0, 5, "5 entries, room for 4" },
+	{ "RQT: none", FWSIM_IMAGE_SEC_RQT, CTX(0x4), 0, 0, "0 entries" },
+	{ "RQT: RQ", FWSIM_IMAGE_SEC_RQT, CTX(0x8), 0, 0x777, "names RQ" },
+	{ "TIR: type", FWSIM_IMAGE_SEC_TIR, CTX(0x4), 0, 2u << 28, "context" },
+	{ "TIR: RQT", FWSIM_IMAGE_SEC_TIR, CTX(0x20), 0, 0x777, "names RQT" },
+	{ "TIR: td", FWSIM_IMAGE_SEC_TIR, CTX(0x24), 0xff000000, 999, "names transport domain" },
+	{ "TIR: hash", FWSIM_IMAGE_SEC_TIR, CTX(0x24), 0x0fffffff, 3u << 28, "context" },
 };
 
 static void every_field_out_of_range_is_refused(void **state)
