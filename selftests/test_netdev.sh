@@ -169,7 +169,7 @@ large_mtu() {
 	for a in $ALL; do
 		wait_for 20 carrier "ns$a" eth || return 1
 	done
-	ping_all -s 8900 -M do && transfer ns1 ns2 192.168.7.2 2000000 || return 1
+	ping_all -s 8900 -M "do" && transfer ns1 ns2 192.168.7.2 2000000 || return 1
 	for a in $ALL; do
 		run in_ns "ns$a" ip link set eth mtu 1500 || return 1
 	done
