@@ -508,7 +508,7 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v);
 	X(QUERY_NIC_VPORT_CONTEXT, query_nic_vport_context)                                        \
 	X(MODIFY_NIC_VPORT_CONTEXT, modify_nic_vport_context)                                      \
 	X(QUERY_ROCE_ADDRESS, query_roce_address) X(SET_ROCE_ADDRESS, set_roce_address)            \
-	X(QUERY_HCA_VPORT_PKEY, query_hca_vport_pkey)                                              \
+	X(MAD_IFC, mad_ifc) X(QUERY_HCA_VPORT_PKEY, query_hca_vport_pkey)                                              \
 	X(QUERY_HCA_VPORT_CONTEXT, query_hca_vport_context)                                        \
 	X(MODIFY_HCA_VPORT_CONTEXT, modify_hca_vport_context)                                      \
 	/* res_simple.c */                                                                         \

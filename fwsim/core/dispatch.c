@@ -127,6 +127,7 @@ enum gate_synd {
 	  ENABLED, PLAIN)                                                                          \
 	X(QUERY_ROCE_ADDRESS, query_roce_address, query_roce_address, ANY, INIT, PLAIN)            \
 	X(SET_ROCE_ADDRESS, set_roce_address, set_roce_address, ANY, INIT, PLAIN)                  \
+	X(MAD_IFC, mad_ifc, mad_ifc, ANY, INIT, MODS)                                              \
 	X(QUERY_HCA_VPORT_PKEY, query_hca_vport_pkey, query_hca_vport_pkey, ANY, INIT, PLAIN)      \
 	X(QUERY_HCA_VPORT_CONTEXT, query_hca_vport_context, query_hca_vport_context, ANY, ENABLED, \
 	  PLAIN)                                                                                   \

@@ -519,3 +519,23 @@ enum ifc_status fwsim_cmd_set_roce_address(struct fwsim_cmd *cmd)
 		       IFC_SZ(roce_addr_layout));
 	return st;
 }
+
+/* Common header of a MAD. */
+#define MAD_METHOD 3
+#define MAD_METHOD_RESPONSE 0x80
+#define MAD_STATUS 4
+#define MAD_STATUS_UNSUPPORTED_METHOD_ATTR 0x000c
+
+/*
+ * A management packet for the port. There is no agent here: each is answered as one that knows neither
+ * method nor attribute, which is what a driver takes as "not offered".
+ */
+enum ifc_status fwsim_cmd_mad_ifc(struct fwsim_cmd *cmd)
+{
+	uint8_t *mad = IFC_PTR(mad_ifc_out, cmd->out, response_mad_packet);
+
+	memcpy(mad, IFC_CPTR(mad_ifc_in, cmd->in, mad), 256);
+	mad[MAD_METHOD] |= MAD_METHOD_RESPONSE;
+	ifc_st16(mad + MAD_STATUS, MAD_STATUS_UNSUPPORTED_METHOD_ATTR);
+	return IFC_ST_OK;
+}
