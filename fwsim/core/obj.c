@@ -118,7 +118,8 @@ static bool obj_ref(enum fwsim_obj_type type, const struct fwsim_obj *obj, unsig
 
 		if (qp->st != IFC_QP_ST_REG_UMR) /* its keys are of no domain */
 			REF(PD, qp->pd);
-		REF(UAR, qp->uar);
+		if (qp->has_sq || qp->st != IFC_QP_ST_XRC) /* mlx5_ib gives an XRC target none */
+			REF(UAR, qp->uar);
 		if (qp->has_sq)
 			REF(CQ, qp->cqn_snd);
 		if (qp->has_rq || (qp->has_srq && qp->st != IFC_QP_ST_XRC))
