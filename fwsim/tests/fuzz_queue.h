@@ -65,13 +65,15 @@ static inline void fuzz_write32(struct fwsim *fw, unsigned int fn, uint64_t off,
 /* The @n-th opcode that there is, so that a fuzzer need not guess 16 bits. */
 static inline uint16_t fuzz_opcode(unsigned int n)
 {
-	static uint16_t known[128];
+	static uint16_t known[256]; /* as many as a byte of the input tells apart */
 	static unsigned int count;
 
 	if (!count)
-		for (unsigned int op = 0; op < 0x10000 && count < 128; op++)
-			if (fwsim_op_find((uint16_t)op))
+		for (unsigned int op = 0; op < 0x10000; op++)
+			if (fwsim_op_find((uint16_t)op)) {
+				MUST(count < 256);
 				known[count++] = (uint16_t)op;
+			}
 	return known[n % count];
 }
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define FNS 3u		 /* functions that the fuzzer has */
-#define RECORD_MAX 16384 /* enough of one test */
+#define RECORD_MAX 24576 /* enough of one test: what boots a card takes 10 KiB of it */
 #define LONG_UNIT 32u	 /* a record of kind 0 gives its length in these */
 #define LONG_MAX (9 * IFC_MBOX_DATA)
 
