@@ -371,12 +371,12 @@ static void peer_is_held_and_then_served_by_the_target(void **state)
 	sent = h_mem(h, 3, peer.data.addr);
 	memset(sent, 0x3c, 5000);
 	m_post_send(&peer, 0, IFC_WQE_RDMA_WRITE, 0, 5000, 4096, true);
-	h_advance(h, 1000 * H_SEC);
+	h_advance(h, 100 * H_SEC);
 	assert_null(m_poll(&peer, 0));
 	a = save(h->fw->vhca[SRC]);
 	assert_int_equal(load(h->fw->vhca[DST], a.buf, a.len, why), IFC_ST_OK);
 	m_move_memory(&vf, DST);
-	h_advance(h, 1000 * H_SEC);
+	h_advance(h, 100 * H_SEC);
 	assert_null(m_poll(&peer, 0));
 
 	m_start(h, m_vhca_id(h, DST));
@@ -517,9 +517,15 @@ static void every_truncation_is_refused(void **state)
 	copy = malloc(a.len);
 	assert_non_null(copy);
 	for (size_t len = 0; len < a.len; len++) {
-		expect_refused(&p, a.buf, len, "cut", NULL);
-		if (len > 2048 && len + 2048 < a.len && len % 16)
+		/* that nothing has changed is asked of every 16th: it takes an image of the target */
+		if (len > 2048 && len + 2048 < a.len && len % 16) {
+			char why[128];
+
+			if (fwsim_image_load(p.dst, a.buf, len, why, sizeof(why)) == IFC_ST_OK)
+				fail_msg("cut at %zu, and accepted", len);
 			continue;
+		}
+		expect_refused(&p, a.buf, len, "cut", NULL);
 		/* And with a header that knows. */
 		memcpy(copy, a.buf, len);
 		if (len >= FWSIM_IMAGE_HDR)
