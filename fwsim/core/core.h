@@ -626,8 +626,6 @@ void fwsim_vport_fini(struct fwsim_vhca *v);
 bool fwsim_roce_has_mac(const struct fwsim_vhca *v, const uint8_t *mac);
 /* VHCA that packets to @mac (6 bytes) reach when @from sends them; NULL: none on this card. */
 struct fwsim_vhca *fwsim_roce_target(struct fwsim_vhca *from, const uint8_t *mac);
-/* VHCA whose permanent MAC is @mac (6 bytes), preferring one that may respond; NULL if none. */
-struct fwsim_vhca *fwsim_vport_by_mac(struct fwsim *fw, const uint8_t *mac);
 
 /* ---- dma.c: the only caller of host DMA ---------------------------------------------------- */
 

@@ -154,22 +154,6 @@ void fwsim_vport_init(struct fwsim_vhca *v)
 	fwsim_vport_reset(v);
 }
 
-struct fwsim_vhca *fwsim_vport_by_mac(struct fwsim *fw, const uint8_t *mac)
-{
-	struct fwsim_vhca *found = NULL;
-	unsigned int i;
-
-	for (i = 0; i < fw->nfn; i++) {
-		if (memcmp(MAC(fw->vhca[i]), mac, 6))
-			continue;
-		if (fwsim_vhca_may_respond(fw->vhca[i]))
-			return fw->vhca[i];
-		if (!found)
-			found = fw->vhca[i];
-	}
-	return found;
-}
-
 bool fwsim_roce_has_mac(const struct fwsim_vhca *v, const uint8_t *mac)
 {
 	unsigned int i;
