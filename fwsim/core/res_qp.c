@@ -297,6 +297,22 @@ static void qp_take_optional(uint8_t *dst, const uint8_t *src, uint32_t opt)
 		QP_TAKE(counter_set_id);
 }
 
+/* A command that sets nothing but optional fields of a QP in @state. */
+static enum ifc_status qp_modify_optional(struct fwsim_cmd *cmd, enum ifc_qp_state state,
+					  struct fwsim_qp **qp)
+{
+	IFC_BUF(qpc, dst);
+	const uint8_t *src;
+	uint32_t opt;
+	enum ifc_status st = qp_modify_begin(cmd, state, &opt, qp, &src, dst);
+
+	if (st != IFC_ST_OK)
+		return st;
+	qp_take_optional(dst, src, opt);
+	memcpy((*qp)->ctx, dst, sizeof((*qp)->ctx));
+	return IFC_ST_OK;
+}
+
 /* What a move into INIT sets. */
 static void qp_take_init(uint8_t *dst, const uint8_t *src)
 {
@@ -340,17 +356,9 @@ enum ifc_status fwsim_cmd_rst2init_qp(struct fwsim_cmd *cmd)
 
 enum ifc_status fwsim_cmd_init2init_qp(struct fwsim_cmd *cmd)
 {
-	IFC_BUF(qpc, dst);
-	const uint8_t *src;
 	struct fwsim_qp *qp;
-	uint32_t opt;
-	enum ifc_status st = qp_modify_begin(cmd, IFC_QP_INIT, &opt, &qp, &src, dst);
 
-	if (st != IFC_ST_OK)
-		return st;
-	qp_take_optional(dst, src, opt);
-	memcpy(qp->ctx, dst, sizeof(qp->ctx));
-	return IFC_ST_OK;
+	return qp_modify_optional(cmd, IFC_QP_INIT, &qp);
 }
 
 enum ifc_status fwsim_cmd_init2rtr_qp(struct fwsim_cmd *cmd)
@@ -424,31 +432,18 @@ enum ifc_status fwsim_cmd_rtr2rts_qp(struct fwsim_cmd *cmd)
 
 enum ifc_status fwsim_cmd_rts2rts_qp(struct fwsim_cmd *cmd)
 {
-	IFC_BUF(qpc, dst);
-	const uint8_t *src;
 	struct fwsim_qp *qp;
-	uint32_t opt;
-	enum ifc_status st = qp_modify_begin(cmd, IFC_QP_RTS, &opt, &qp, &src, dst);
 
-	if (st != IFC_ST_OK)
-		return st;
-	qp_take_optional(dst, src, opt);
-	memcpy(qp->ctx, dst, sizeof(qp->ctx));
-	return IFC_ST_OK;
+	return qp_modify_optional(cmd, IFC_QP_RTS, &qp);
 }
 
 enum ifc_status fwsim_cmd_sqerr2rts_qp(struct fwsim_cmd *cmd)
 {
-	IFC_BUF(qpc, dst);
-	const uint8_t *src;
 	struct fwsim_qp *qp;
-	uint32_t opt;
-	enum ifc_status st = qp_modify_begin(cmd, IFC_QP_SQER, &opt, &qp, &src, dst);
+	enum ifc_status st = qp_modify_optional(cmd, IFC_QP_SQER, &qp);
 
 	if (st != IFC_ST_OK)
 		return st;
-	qp_take_optional(dst, src, opt);
-	memcpy(qp->ctx, dst, sizeof(qp->ctx));
 	fwsim_qp_move(qp, IFC_QP_RTS);
 	qp->db_pending = true;
 	fwsim_qp_schedule(qp);
