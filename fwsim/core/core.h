@@ -337,6 +337,7 @@ struct fwsim_vhca {
 	struct fwsim_flow *flow; /* flow tables, NULL: none yet: flow.c */
 	struct fwsim_vport vport;
 	uint8_t gid[FWSIM_GIDS][IFC_SZ(roce_addr_layout)];
+	unsigned int gid_end; /* entries from here on are all zero: fwsim_roce_gids_changed() */
 };
 
 /* ---- the card: fwsim.c -------------------------------------------------------------------- */
@@ -622,6 +623,8 @@ bool fwsim_port_up(const struct fwsim *fw);
 /* It went up or down: tell all functions whose vport follows it. */
 void fwsim_port_event(struct fwsim *fw);
 void fwsim_vport_fini(struct fwsim_vhca *v);
+/* Entries of @v->gid have been written. */
+void fwsim_roce_gids_changed(struct fwsim_vhca *v);
 /* Has @v the address @mac, by its vport or by an entry of its RoCE address table? */
 bool fwsim_roce_has_mac(const struct fwsim_vhca *v, const uint8_t *mac);
 /* VHCA that packets to @mac (6 bytes) reach when @from sends them; NULL: none on this card. */

@@ -236,6 +236,7 @@ static void exchange(struct fwsim_vhca *v, struct fwsim_vhca *s)
 	SWAP(v->pages_cap, s->pages_cap);
 	fwsim_vport_adopt(v, &s->vport);
 	memcpy(v->gid, s->gid, sizeof(v->gid));
+	fwsim_roce_gids_changed(v);
 }
 
 enum ifc_status fwsim_image_load(struct fwsim_vhca *v, const uint8_t *buf, size_t len, char *why,

@@ -61,6 +61,7 @@ void fwsim_vhca_reset(struct fwsim_vhca *v)
 	fwsim_vhca_drop_objects(v);
 	fwsim_vport_reset(v);
 	memset(v->gid, 0, sizeof(v->gid));
+	fwsim_roce_gids_changed(v);
 	for (i = 0; i < FWSIM_CAP_TYPES; i++) {
 		free(v->cap_cur[i]);
 		v->cap_cur[i] = NULL;

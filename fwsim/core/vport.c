@@ -154,13 +154,22 @@ void fwsim_vport_init(struct fwsim_vhca *v)
 	fwsim_vport_reset(v);
 }
 
+void fwsim_roce_gids_changed(struct fwsim_vhca *v)
+{
+	static const uint8_t none[sizeof(v->gid[0])];
+
+	v->gid_end = FWSIM_GIDS;
+	while (v->gid_end && !memcmp(v->gid[v->gid_end - 1], none, sizeof(none)))
+		v->gid_end--;
+}
+
 bool fwsim_roce_has_mac(const struct fwsim_vhca *v, const uint8_t *mac)
 {
 	unsigned int i;
 
 	if (!memcmp(IFC_CPTR(nic_vport_context, v->vport.ctx, permanent_address) + 2, mac, 6))
 		return true;
-	for (i = 0; i < FWSIM_GIDS; i++) {
+	for (i = 0; i < v->gid_end; i++) {
 		const uint8_t *gid = v->gid[i];
 
 		if (IFC_GET(roce_addr_layout, gid, source_mac_47_32) == ifc_ld16(mac) &&
@@ -498,10 +507,11 @@ enum ifc_status fwsim_cmd_set_roce_address(struct fwsim_cmd *cmd)
 	uint8_t *gid;
 	enum ifc_status st = gid_slot(cmd, &gid);
 
-	if (st == IFC_ST_OK)
-		memcpy(gid, IFC_CPTR(set_roce_address_in, cmd->in, roce_address),
-		       IFC_SZ(roce_addr_layout));
-	return st;
+	if (st != IFC_ST_OK)
+		return st;
+	memcpy(gid, IFC_CPTR(set_roce_address_in, cmd->in, roce_address), IFC_SZ(roce_addr_layout));
+	fwsim_roce_gids_changed(cmd->vhca);
+	return IFC_ST_OK;
 }
 
 /* Common header of a MAD. */

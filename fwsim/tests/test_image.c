@@ -172,6 +172,7 @@ static void image_of_the_target_is_the_image_of_the_source(void **state)
 	b = save(p.dst);
 	assert_int_equal(a.len, b.len);
 	assert_memory_equal(a.buf, b.buf, a.len);
+	assert_int_equal(p.dst->gid_end, 4); /* set_gid() has set the one before */
 	/* Where the target is has not moved, nor has the source been touched. */
 	assert_int_equal(p.dst->fn, DST);
 	assert_int_not_equal(p.dst->vhca_id, p.src->vhca_id);

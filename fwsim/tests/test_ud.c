@@ -37,6 +37,16 @@ static void set_gid(struct d_fn *d, unsigned int index, const uint8_t *gid, unsi
 	assert_int_equal(D_EXEC(d, &in, out), IFC_ST_OK);
 }
 
+static void clear_gid(struct d_fn *d, unsigned int index)
+{
+	IFC_BUF(set_roce_address_out, out);
+	struct d_in in = { .len = IFC_SZ(set_roce_address_in) };
+
+	ifc_st16(in.b, MLX5_CMD_OP_SET_ROCE_ADDRESS);
+	IFC_SET(set_roce_address_in, in.b, roce_address_index, index);
+	assert_int_equal(D_EXEC(d, &in, out), IFC_ST_OK);
+}
+
 static void d_up(struct d_qp *qp)
 {
 	struct d_in in;
@@ -184,6 +194,28 @@ static void by_an_address_of_the_table(void **state)
 	recv(r, &r->b, 100);
 	d_send(&r->a, &w);
 	d_expect(&r->b.rcq, IFC_CQE_RESP_SEND, 0);
+}
+
+static void only_while_it_is_in_the_table(void **state)
+{
+	static const uint8_t mac[6] = { 0x02, 0, 0xaa, 0, 0, 2 };
+	struct rig *r = *state;
+
+	assert_int_equal(r->d2.v->gid_end, 0);
+	set_gid(&r->d2, 3, gid6, 1, 2);
+	set_gid(&r->d2, FWSIM_GIDS - 1, gid4, 0, 2);
+	assert_true(fwsim_roce_has_mac(r->d2.v, mac));
+	clear_gid(&r->d2, 3);
+	assert_true(fwsim_roce_has_mac(r->d2.v, mac));
+	set_gid(&r->d2, 3, gid6, 1, 2);
+	clear_gid(&r->d2, FWSIM_GIDS - 1);
+	assert_true(fwsim_roce_has_mac(r->d2.v, mac));
+	assert_int_equal(r->d2.v->gid_end, 4);
+	clear_gid(&r->d2, 3);
+	assert_false(fwsim_roce_has_mac(r->d2.v, mac));
+	set_gid(&r->d2, 0, gid6, 1, 2);
+	fwsim_reset(r->h->fw, 2);
+	assert_false(fwsim_roce_has_mac(r->d2.v, mac));
 }
 
 static void lost(struct rig *r, struct d_wr *w, const char *why)
@@ -349,6 +381,7 @@ int main(void)
 		TEST(arrives_behind_its_ipv4_header),
 		TEST(l3_type_is_in_the_completion),
 		TEST(by_an_address_of_the_table),
+		TEST(only_while_it_is_in_the_table),
 		TEST(lost_datagrams),
 		TEST(privileged_qkey_means_that_of_the_qp),
 		TEST(gsi_is_number_one),
