@@ -17,6 +17,12 @@
 #include "fwsim.h"
 #include "ifc.h"
 
+/*
+ * For a large local that is filled before it is read. Builds that clear all locals first (QEMU's do,
+ * -ftrivial-auto-var-init=zero) leave it out: clearing what a step may need would cost more than the step.
+ */
+#define FWSIM_UNCLEARED __attribute__((uninitialized))
+
 #define FWSIM_PAGE 4096u
 #define FWSIM_CMDQ_LOG_SZ 5	/* 32 slots; the last is the page-request slot */
 #define FWSIM_CMDQ_LOG_STRIDE 6
@@ -369,6 +375,7 @@ struct fwsim {
 	bool running;		/* fwsim_run() is on the stack */
 	bool work;		/* something was latched */
 	struct fwsim_qp *run_head, *run_tail; /* QPs with work to look at */
+	unsigned int rc_spent;	/* by the last step, in slices of 64 KiB */
 	struct fwsim_sq *sq_head, *sq_tail;   /* and SQs */
 	struct fwsim_bar_write bar[FWSIM_BAR_WRITES]; /* ring */
 	unsigned int bar_head, bar_n;
@@ -635,11 +642,34 @@ struct fwsim_vhca *fwsim_roce_target(struct fwsim_vhca *from, const uint8_t *mac
 /* 0, or -1 if the bus refused or the VHCA may do no DMA. A write that fails may be partly done. */
 int fwsim_dma_read(struct fwsim_vhca *v, uint64_t addr, void *buf, size_t len);
 int fwsim_dma_write(struct fwsim_vhca *v, uint64_t addr, const void *buf, size_t len);
+/*
+ * Where bytes of one function are on the bus, piece by piece: what a scatter list comes to. @n is set to 0
+ * before the first is added.
+ */
+#define FWSIM_PIECES 72
+struct fwsim_pieces {
+	struct fwsim_vhca *v;
+	unsigned int n;
+	struct fwsim_piece {
+		uint64_t addr;
+		size_t len;
+	} piece[FWSIM_PIECES];
+};
+/* Append @len > 0 bytes, to the last piece if they follow it. False: there is no room for more pieces. */
+bool fwsim_pieces_add(struct fwsim_pieces *p, uint64_t addr, size_t len);
+/*
+ * Move the bytes of @from to @to, as many, without a buffer between. False: that is not possible (the host
+ * maps nothing there, a fault rule wants to see every DMA, the two overlap, …) and nothing has been done;
+ * the copying calls then do it, or find out what is wrong.
+ */
+bool fwsim_dma_move(const struct fwsim_pieces *to, const struct fwsim_pieces *from);
 /* Byte @off of a page list (plus @page_offset); -1 also if out of range. */
 int fwsim_pas_read(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t off, void *buf,
 		   size_t len);
 int fwsim_pas_write(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t off,
 		    const void *buf, size_t len);
+/* Append what @len bytes at @off of a page list come to. False: out of range, or too many pieces. */
+bool fwsim_pas_pieces(struct fwsim_pieces *p, const struct fwsim_pas *pas, uint64_t off, size_t len);
 /* @len bytes at @pos of a ring of @size bytes (a power of two) that begins at @base of the list. */
 int fwsim_ring_read(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t base, size_t size,
 		    size_t pos, void *buf, size_t len);
@@ -667,6 +697,12 @@ enum fwsim_mkey_fault fwsim_mkey_read(struct fwsim_vhca *v, uint32_t key, uint32
 				      unsigned int need, uint64_t va, void *buf, size_t len);
 enum fwsim_mkey_fault fwsim_mkey_write(struct fwsim_vhca *v, uint32_t key, uint32_t pd,
 				       unsigned int need, uint64_t va, const void *buf, size_t len);
+/*
+ * Append what @len > 0 bytes at @va of the memory of p->v come to. False: the key does not serve, or there are too
+ * many pieces.
+ */
+bool fwsim_mkey_pieces(struct fwsim_pieces *p, uint32_t key, uint32_t pd, unsigned int need, uint64_t va,
+		       size_t len);
 /* SEND with invalidate names @key: it cannot be used any more. False: that key cannot be invalidated so. */
 bool fwsim_mkey_invalidate(struct fwsim_vhca *v, uint32_t key, uint32_t pd);
 

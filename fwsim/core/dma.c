@@ -68,6 +68,152 @@ int fwsim_dma_write(struct fwsim_vhca *v, uint64_t addr, const void *buf, size_t
 	return 0;
 }
 
+/* ---- without a buffer ---------------------------------------------------------------------- */
+
+/* Maps of one side: as many as there may be pages in all pieces of a slice. */
+#define DMA_MAPS FWSIM_PIECES
+
+struct dma_maps {
+	unsigned int n;
+	struct dma_map {
+		uint8_t *p;
+		size_t len;
+	} map[DMA_MAPS];
+};
+
+bool fwsim_pieces_add(struct fwsim_pieces *p, uint64_t addr, size_t len)
+{
+	struct fwsim_piece *last = p->n ? &p->piece[p->n - 1] : NULL;
+
+	if (last && last->addr + last->len == addr) {
+		last->len += len;
+		return true;
+	}
+	if (p->n == FWSIM_PIECES)
+		return false;
+	p->piece[p->n++] = (struct fwsim_piece){ addr, len };
+	return true;
+}
+
+/* A DMA of @v that no rule and no check of dma_refused() has anything to say about. */
+static bool dma_plain(const struct fwsim_pieces *p)
+{
+	unsigned int i;
+
+	if (!p->v->bus_master || !fwsim_vhca_may_respond(p->v))
+		return false;
+	for (i = 0; i < p->n; i++)
+		if (p->piece[i].addr > UINT64_MAX - (p->piece[i].len - 1))
+			return false;
+	return true;
+}
+
+static void dma_unmap(const struct fwsim_pieces *p, const struct dma_maps *m, bool write, bool used)
+{
+	struct fwsim *fw = p->v->fw;
+	unsigned int i;
+
+	for (i = 0; i < m->n; i++)
+		fw->ops->dma_unmap(fw->host, p->v->fn, m->map[i].p, m->map[i].len, write,
+				   used ? m->map[i].len : 0);
+}
+
+/* Map all pieces; if one cannot be, none is. */
+static bool dma_map(const struct fwsim_pieces *p, struct dma_maps *m, bool write)
+{
+	struct fwsim *fw = p->v->fw;
+	unsigned int i;
+	size_t done, n;
+	uint8_t *at;
+
+	m->n = 0;
+	for (i = 0; i < p->n; i++) {
+		for (done = 0; done < p->piece[i].len; done += n) {
+			n = p->piece[i].len - done;
+			at = m->n == DMA_MAPS ? NULL :
+						fw->ops->dma_map(fw->host, p->v->fn, p->piece[i].addr + done,
+								 &n, write);
+			if (!at) {
+				dma_unmap(p, m, write, false);
+				return false;
+			}
+			m->map[m->n++] = (struct dma_map){ at, n };
+		}
+	}
+	return true;
+}
+
+/* Is the same byte in both? */
+static bool maps_overlap(const struct dma_maps *a, const struct dma_maps *b)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < a->n; i++) {
+		for (k = 0; k < b->n; k++) {
+			uintptr_t x = (uintptr_t)a->map[i].p, y = (uintptr_t)b->map[k].p;
+
+			if (x < y + b->map[k].len && y < x + a->map[i].len)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void maps_copy(const struct dma_maps *to, const struct dma_maps *from)
+{
+	size_t n, to_off = 0, from_off = 0;
+	unsigned int i = 0, k = 0;
+
+	while (i < to->n && k < from->n) {
+		const struct dma_map *d = &to->map[i], *s = &from->map[k];
+
+		n = d->len - to_off < s->len - from_off ? d->len - to_off : s->len - from_off;
+		memcpy(d->p + to_off, s->p + from_off, n);
+		to_off += n;
+		from_off += n;
+		if (to_off == d->len) {
+			to_off = 0;
+			i++;
+		}
+		if (from_off == s->len) {
+			from_off = 0;
+			k++;
+		}
+	}
+}
+
+bool fwsim_dma_move(const struct fwsim_pieces *to, const struct fwsim_pieces *from)
+{
+	struct fwsim *fw = to->v->fw;
+	struct dma_maps d FWSIM_UNCLEARED, s FWSIM_UNCLEARED;
+	unsigned int i;
+	bool done;
+
+	if (!fw->ops->dma_map || fw->fault_on || !dma_plain(to) || !dma_plain(from))
+		return false;
+	if (!dma_map(from, &s, false))
+		return false;
+	if (!dma_map(to, &d, true)) {
+		dma_unmap(from, &s, false, false);
+		return false;
+	}
+	done = !maps_overlap(&d, &s); /* a buffer gives what was there before the first byte was written */
+	if (done)
+		maps_copy(&d, &s);
+	dma_unmap(from, &s, false, done);
+	dma_unmap(to, &d, true, done);
+	for (i = 0; done && i < to->n; i++) {
+		/* after the write, as in fwsim_dma_write() */
+		if (to->v->tracks)
+			fwsim_page_track_mark(to->v, to->piece[i].addr, to->piece[i].len);
+		if (to->v->writes)
+			fwsim_writes_note(to->v, to->piece[i].addr, to->piece[i].len);
+	}
+	return done;
+}
+
+/* ---- lists of pages ------------------------------------------------------------------------ */
+
 /* DMA address of byte @off, and in @len how much of it follows in one piece; false: not in the list. */
 static bool pas_piece(const struct fwsim_pas *pas, uint64_t off, uint64_t *addr, size_t *len)
 {
@@ -128,6 +274,21 @@ int fwsim_pas_write(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t 
 			return -1;
 	}
 	return 0;
+}
+
+bool fwsim_pas_pieces(struct fwsim_pieces *p, const struct fwsim_pas *pas, uint64_t off, size_t len)
+{
+	uint64_t addr;
+	size_t n;
+
+	if (!pas_covers(pas, off, len))
+		return false;
+	for (; len; len -= n, off += n) {
+		n = len;
+		if (!pas_piece(pas, off, &addr, &n) || !fwsim_pieces_add(p, addr, n))
+			return false;
+	}
+	return true;
 }
 
 int fwsim_ring_read(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t base, size_t size,

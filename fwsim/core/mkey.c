@@ -249,6 +249,18 @@ enum fwsim_mkey_fault fwsim_mkey_write(struct fwsim_vhca *v, uint32_t key, uint3
 	return err ? FWSIM_MKEY_DMA : FWSIM_MKEY_OK;
 }
 
+bool fwsim_mkey_pieces(struct fwsim_pieces *p, uint32_t key, uint32_t pd, unsigned int need, uint64_t va,
+		       size_t len)
+{
+	const struct fwsim_mkey *m;
+
+	if (mkey_find(p->v, key, pd, need, va, len, &m) != FWSIM_MKEY_OK)
+		return false;
+	if (m->pa)
+		return fwsim_pieces_add(p, va, len);
+	return fwsim_pas_pieces(p, &m->mtt, va - m->start + mkey_first(m), len);
+}
+
 enum fwsim_mkey_fault fwsim_lkey_read(struct fwsim_vhca *v, bool rlky, uint32_t key, uint32_t pd,
 				      uint64_t va, void *buf, size_t len)
 {

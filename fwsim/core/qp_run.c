@@ -242,7 +242,7 @@ enum rc_next rc_complete(struct fwsim_qp *qp, const struct rc_wqe *w)
 
 static enum rc_next rc_send_step(struct fwsim_qp *qp)
 {
-	struct rc_wqe w;
+	struct rc_wqe w FWSIM_UNCLEARED;
 
 	if (qp->wait_until > fwsim_now(qp->vhca->fw)) {
 		rc_wait_arm(qp->vhca->fw, qp->wait_until);
@@ -280,7 +280,7 @@ static enum rc_next rc_send_step(struct fwsim_qp *qp)
 /* Complete up to @n send WQEs with a flush error; how many are left of @n. */
 static unsigned int flush_sq(struct fwsim_qp *qp, unsigned int n)
 {
-	struct rc_wqe w;
+	struct rc_wqe w FWSIM_UNCLEARED;
 
 	if (!qp->has_sq || rc_read_sq_pi(qp, &qp->sq_pi))
 		return n;
@@ -355,13 +355,16 @@ static enum rc_next rc_step(struct fwsim_qp *qp)
 
 bool fwsim_rc_run(struct fwsim *fw, unsigned int budget)
 {
+	unsigned int cost;
 	struct fwsim_qp *qp;
 
-	for (; budget && fw->run_head; budget--) {
+	for (; budget && fw->run_head; budget -= cost < budget ? cost : budget) {
 		qp = fw->run_head;
 		fwsim_qp_unschedule(qp);
+		fw->rc_spent = 0;
 		if (rc_step(qp) == RC_MORE)
 			fwsim_qp_schedule(qp);
+		cost = fw->rc_spent ? fw->rc_spent : 1;
 	}
 	return fw->run_head;
 }

@@ -3,8 +3,8 @@
  * Connected transport between QPs of this card: RC, XRC and UC; RDMA WRITE and READ, SEND, with immediate
  * or invalidate, atomics.
  *
- * One step moves one slice of one message, from the memory of one function through a bounce buffer to
- * that of the other. A message is complete in this order: payload, the responder's CQE, the requester's
+ * One step moves one slice of one message from the memory of one function to that of the other: at once if
+ * the host maps both, otherwise through a buffer. A message is complete in this order: payload, the responder's CQE, the requester's
  * CQE. A receive WQE is used up only by the end of its message.
  *
  * Who may not be disturbed: a requester whose VHCA may not initiate takes no step; a responder whose
@@ -209,11 +209,51 @@ static bool rdma_allowed(const struct fwsim_qp *peer, const struct rc_wqe *w)
 				w->total) == FWSIM_MKEY_OK;
 }
 
-/* Move @n bytes at qp->sq_off. RC_MORE if all went well. */
-static enum rc_next rdma_slice(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
-			       uint8_t *buf, size_t n)
+/* A slice without a buffer. One so small goes through the buffer: two maps cost more than two copies. */
+#define RC_MOVE_MIN 1024u
+#define RC_MOVE_MAX (4 * RC_SLICE)
+
+static size_t rc_move_len(const struct fwsim_qp *qp, const struct rc_wqe *w)
+{
+	uint64_t left = w->total - qp->sq_off;
+
+	return left < RC_MOVE_MIN ? 0 : left < RC_MOVE_MAX ? (size_t)left : RC_MOVE_MAX;
+}
+
+/* Bytes that have been moved without a buffer; 0: nothing has been done. */
+static size_t rdma_move(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
 {
 	bool read = w->op == IFC_WQE_RDMA_READ;
+	struct fwsim_pieces local FWSIM_UNCLEARED, remote FWSIM_UNCLEARED;
+	size_t n = rc_move_len(qp, w);
+
+	remote.v = peer->vhca;
+	remote.n = 0;
+	if (!n || !rc_pieces(&local, qp, w, read ? FWSIM_ACC_LW : FWSIM_ACC_LR, qp->sq_off, n) ||
+	    !fwsim_mkey_pieces(&remote, w->rkey, peer->pd, read ? FWSIM_ACC_RR : FWSIM_ACC_RW,
+			       w->raddr + qp->sq_off, n))
+		return 0;
+	return (read ? fwsim_dma_move(&local, &remote) : fwsim_dma_move(&remote, &local)) ? n : 0;
+}
+
+static size_t send_move(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
+			const struct rc_wqe *r)
+{
+	struct fwsim_pieces from FWSIM_UNCLEARED, to FWSIM_UNCLEARED;
+	size_t n = rc_move_len(qp, w);
+
+	return n && rc_pieces(&from, qp, w, FWSIM_ACC_LR, qp->sq_off, n) &&
+	       rc_pieces(&to, peer, r, FWSIM_ACC_LW, qp->sq_off, n) && fwsim_dma_move(&to, &from) ? n : 0;
+}
+
+/*
+ * Move *@done bytes at qp->sq_off, by way of @buf; or more, which *@done then says. RC_MORE if all went well.
+ */
+static enum rc_next rdma_slice(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
+			       uint8_t *buf, size_t *done)
+{
+	bool read = w->op == IFC_WQE_RDMA_READ;
+	size_t n = *done, moved;
 	enum fwsim_mkey_fault f;
 
 	if (!rdma_allowed(peer, w))
@@ -222,6 +262,11 @@ static enum rc_next rdma_slice(struct fwsim_qp *qp, const struct rc_wqe *w, stru
 				  "remote memory: key, domain, rights or bounds");
 	if (!n)
 		return RC_MORE;
+	moved = rdma_move(qp, w, peer);
+	if (moved) {
+		*done = moved;
+		return RC_MORE;
+	}
 	if (!read && rc_gather(qp, w, qp->sq_off, buf, n) != FWSIM_MKEY_OK)
 		return rc_local_fault(qp, w);
 	if (read)
@@ -281,9 +326,10 @@ bus:
 }
 
 static enum rc_next send_slice(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
-			       uint8_t *buf, size_t n)
+			       uint8_t *buf, size_t *done)
 {
-	struct rc_wqe r;
+	size_t n = *done, moved;
+	struct rc_wqe r FWSIM_UNCLEARED;
 
 	switch (rc_recv_fetch(peer, w->xrc_srqn, &r)) {
 	case RC_FETCH_OK:
@@ -301,6 +347,11 @@ static enum rc_next send_slice(struct fwsim_qp *qp, const struct rc_wqe *w, stru
 				      "the message is longer than the receive WQE");
 	if (!n)
 		return RC_MORE;
+	moved = send_move(qp, w, peer, &r);
+	if (moved) {
+		*done = moved;
+		return RC_MORE;
+	}
 	if (rc_gather(qp, w, qp->sq_off, buf, n) != FWSIM_MKEY_OK)
 		return rc_local_fault(qp, w);
 	if (rc_scatter(peer, &r, qp->sq_off, buf, n) != FWSIM_MKEY_OK)
@@ -365,9 +416,9 @@ static enum rc_next rc_need_recv(struct fwsim_qp *qp, const struct rc_wqe *w, st
 	return rc_rnr(qp, w, peer);
 }
 
-/* A slice of @n bytes has got to @peer. */
+/* A slice of *@n bytes, or of more, gets to @peer. */
 static enum rc_next rc_deliver(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
-			       uint8_t *buf, size_t n)
+			       uint8_t *buf, size_t *n)
 {
 	enum rc_next next;
 
@@ -386,7 +437,7 @@ static enum rc_next rc_deliver(struct fwsim_qp *qp, const struct rc_wqe *w, stru
 enum rc_next rc_message_step(struct fwsim_qp *qp, const struct rc_wqe *w)
 {
 	struct fwsim_qp *peer = NULL;
-	uint8_t buf[RC_SLICE];
+	uint8_t buf[RC_SLICE] FWSIM_UNCLEARED;
 	enum rc_reach reach;
 	enum rc_next next;
 	const char *why;
@@ -404,7 +455,7 @@ enum rc_next rc_message_step(struct fwsim_qp *qp, const struct rc_wqe *w)
 	qp->give_up_at = 0;
 	n = w->total - qp->sq_off < RC_SLICE ? (size_t)(w->total - qp->sq_off) : RC_SLICE;
 	if (!qp->drop) {
-		next = rc_deliver(qp, w, peer, buf, n);
+		next = rc_deliver(qp, w, peer, buf, &n);
 		if (next != RC_MORE)
 			return next;
 	}
@@ -412,6 +463,7 @@ enum rc_next rc_message_step(struct fwsim_qp *qp, const struct rc_wqe *w)
 	if (qp->drop && rc_gather(qp, w, qp->sq_off, buf, n) != FWSIM_MKEY_OK)
 		return rc_local_fault(qp, w);
 	qp->sq_off += (uint32_t)n;
+	qp->vhca->fw->rc_spent = (unsigned int)(n / RC_SLICE);
 	if (qp->sq_off < w->total)
 		return RC_MORE;
 	if (!qp->drop)
@@ -429,8 +481,8 @@ enum fwsim_rc_sent fwsim_rc_fw_send(struct fwsim_qp *qp, const uint8_t *msg, uin
 				    const uint8_t imm[4], uint64_t *ns, const char **why)
 {
 	struct fwsim_qp *peer;
-	uint8_t buf[RC_SLICE];
-	struct rc_wqe w;
+	uint8_t buf[RC_SLICE] FWSIM_UNCLEARED;
+	struct rc_wqe w FWSIM_UNCLEARED;
 	size_t n;
 
 	*ns = 0;
@@ -472,7 +524,7 @@ enum fwsim_rc_sent fwsim_rc_fw_send(struct fwsim_qp *qp, const uint8_t *msg, uin
 	}
 	do {
 		n = len - qp->sq_off < RC_SLICE ? len - qp->sq_off : RC_SLICE;
-		if (send_slice(qp, &w, peer, buf, n) != RC_MORE)
+		if (send_slice(qp, &w, peer, buf, &n) != RC_MORE)
 			return FWSIM_RC_DEAD;
 		qp->sq_off += (uint32_t)n;
 	} while (qp->sq_off < len);

@@ -69,6 +69,13 @@ enum fwsim_mkey_fault rc_gather(struct fwsim_qp *qp, const struct rc_wqe *w, uin
 enum fwsim_mkey_fault rc_scatter(struct fwsim_qp *qp, const struct rc_wqe *w, uint64_t off,
 				 const uint8_t *buf, size_t len);
 
+/*
+ * Where @len > 0 bytes at @off of the message are, each segment with rights @need. False: not all of it is memory by
+ * a key that serves, or it is in too many pieces.
+ */
+bool rc_pieces(struct fwsim_pieces *p, struct fwsim_qp *qp, const struct rc_wqe *w, unsigned int need,
+	       uint64_t off, size_t len);
+
 /* ---- qp_run.c ------------------------------------------------------------------------------ */
 
 /* What becomes of a QP after a step: it waits for something, or goes to the end of the run list. */

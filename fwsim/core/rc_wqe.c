@@ -72,7 +72,8 @@ static size_t wqe_ctrl(struct fwsim_qp *qp, struct rc_wqe *w)
 	return ds * WQE_SEG;
 }
 
-enum rc_fetch rc_fetch_ctrl(struct fwsim_qp *qp, struct rc_wqe *w)
+/* Read the first @n bytes, the control segment or more, and all that they say by themselves. */
+static enum rc_fetch fetch_begin(struct fwsim_qp *qp, struct rc_wqe *w, size_t n, size_t *len)
 {
 	w->index = qp->sq_ci;
 	w->pd = qp->pd;
@@ -80,9 +81,17 @@ enum rc_fetch rc_fetch_ctrl(struct fwsim_qp *qp, struct rc_wqe *w)
 	w->xrc_srqn = 0;
 	w->nseg = 0;
 	w->total = 0;
-	if (sq_read(qp, qp->sq_ci, w->raw, WQE_CTRL))
+	if (sq_read(qp, qp->sq_ci, w->raw, n))
 		return RC_FETCH_DMA;
-	return wqe_ctrl(qp, w) ? RC_FETCH_OK : RC_FETCH_BAD;
+	*len = wqe_ctrl(qp, w);
+	return *len ? RC_FETCH_OK : RC_FETCH_BAD;
+}
+
+enum rc_fetch rc_fetch_ctrl(struct fwsim_qp *qp, struct rc_wqe *w)
+{
+	size_t len;
+
+	return fetch_begin(qp, w, WQE_CTRL, &len);
 }
 
 /* Segments from @off to @end of w->raw. A receive WQE ends early, and has no inline data. */
@@ -142,15 +151,12 @@ enum rc_fetch rc_fetch_send(struct fwsim_qp *qp, struct rc_wqe *w)
 	size_t off = WQE_CTRL, len;
 	enum rc_fetch f;
 
-	f = rc_fetch_ctrl(qp, w);
+	/* most are no longer than a unit, and of one that is nothing is read twice */
+	f = fetch_begin(qp, w, WQEBB, &len);
 	if (f != RC_FETCH_OK)
 		return f;
-	len = wqe_ctrl(qp, w);
-	if (sq_read(qp, qp->sq_ci, w->raw, len))
+	if (len > WQEBB && sq_read(qp, (uint16_t)(qp->sq_ci + 1), w->raw + WQEBB, len - WQEBB))
 		return RC_FETCH_DMA;
-	/* it may have changed since the control segment was read alone */
-	if (wqe_ctrl(qp, w) != len)
-		return RC_FETCH_BAD;
 	if (w->op == IFC_WQE_NOP)
 		return RC_FETCH_OK;
 	if (!op_allowed(qp, w->op))
@@ -269,4 +275,33 @@ enum fwsim_mkey_fault rc_scatter(struct fwsim_qp *qp, const struct rc_wqe *w, ui
 				 const uint8_t *buf, size_t len)
 {
 	return wqe_move(qp, w, off, NULL, buf, len);
+}
+
+bool rc_pieces(struct fwsim_pieces *p, struct fwsim_qp *qp, const struct rc_wqe *w, unsigned int need,
+	       uint64_t off, size_t len)
+{
+	unsigned int i;
+	bool ok = true;
+	size_t n;
+
+	p->v = qp->vhca;
+	p->n = 0;
+	for (i = 0; i < w->nseg && len && ok; i++) {
+		const struct rc_seg *seg = &w->seg[i];
+
+		if (off >= seg->len) {
+			off -= seg->len;
+			continue;
+		}
+		n = len < seg->len - off ? len : (size_t)(seg->len - off);
+		if (seg->inl)
+			return false;
+		if (seg->lkey == FWSIM_RESD_LKEY && w->rlky)
+			ok = fwsim_pieces_add(p, seg->addr + off, n);
+		else
+			ok = fwsim_mkey_pieces(p, seg->lkey, w->pd, need, seg->addr + off, n);
+		len -= n;
+		off = 0;
+	}
+	return ok && !len;
 }

@@ -287,41 +287,6 @@ static int fwsim_host_dma_write(void *host, unsigned fn, uint64_t addr,
     return dev && pci_dma_write(dev, addr, buf, len) == MEMTX_OK ? 0 : -1;
 }
 
-static void *fwsim_host_dma_map(void *host, unsigned fn, uint64_t addr,
-                                size_t *len, bool write)
-{
-    PCIDevice *dev = fwsim_requester(host, fn);
-    dma_addr_t dma_len = *len;
-    void *p;
-
-    if (!dev) {
-        return NULL;
-    }
-    p = dma_memory_map(pci_get_address_space(dev), addr, &dma_len,
-                       write ? DMA_DIRECTION_FROM_DEVICE :
-                       DMA_DIRECTION_TO_DEVICE, MEMTXATTRS_UNSPECIFIED);
-    *len = p ? dma_len : 0;
-    return p;
-}
-
-static void fwsim_host_dma_unmap(void *host, unsigned fn, void *p, size_t len,
-                                 bool write, size_t used)
-{
-    FwsimPf *pf = host;
-    FwsimFunction *s = pf->function[fn];
-
-    /*
-     * The address space serves only to find bounce buffers. If the function
-     * has gone since the map, its memory stays referenced: no guest loses more
-     * than that by unplugging a card with the card's own DMA.
-     */
-    if (s) {
-        dma_memory_unmap(pci_get_address_space(PCI_DEVICE(s)), p, len,
-                         write ? DMA_DIRECTION_FROM_DEVICE :
-                         DMA_DIRECTION_TO_DEVICE, used);
-    }
-}
-
 static void fwsim_host_msix(void *host, unsigned fn, unsigned vector)
 {
     PCIDevice *dev = fwsim_requester(host, fn);
@@ -420,8 +385,6 @@ static void fwsim_host_trace(void *host, const struct fwsim_trace *t)
 const struct fwsim_host_ops fwsim_qemu_host_ops = {
     .dma_read = fwsim_host_dma_read,
     .dma_write = fwsim_host_dma_write,
-    .dma_map = fwsim_host_dma_map,
-    .dma_unmap = fwsim_host_dma_unmap,
     .msix = fwsim_host_msix,
     .clock_ns = fwsim_host_clock_ns,
     .timer_set = fwsim_host_timer_set,

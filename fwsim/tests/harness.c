@@ -277,7 +277,10 @@ struct harness *h_new(const struct fwsim_config *cfg)
 
 struct harness *h_new_map(const struct fwsim_config *cfg)
 {
-	return new_with(cfg, &ops_map);
+	struct harness *h = new_with(cfg, &ops_map);
+
+	h->use_map = true;
+	return h;
 }
 
 void h_free(struct harness *h)

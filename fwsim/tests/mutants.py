@@ -40,21 +40,30 @@ class Mutant:
     vm: str                                     # program and tests in the VM; empty: the native one alone
 
 
-def unmarked(what: str, vm: str, *sites: tuple[str, str]) -> Mutant:
+# Payload takes the way through the buffer.
+NO_MOVE = (("rc.c", "#define RC_MOVE_MIN 1024u", "#define RC_MOVE_MIN UINT32_MAX"),)
+
+
+def unmarked(what: str, vm: str, *sites: tuple[str, str], also: tuple[tuple[str, str, str], ...] = ()) -> Mutant:
     """SITES: files, and the beginnings of calls whose first argument is the function that writes."""
     edits = [(name, call, call.replace("(", ", ", 1).join(("UNMARKED(", ""))) for name, call in sites]
+    edits += list(also)
     return Mutant(what, tuple(edits), "test_page_track", f"test_dirty_kinds {vm}" if vm else "")
 
 
 MUTANTS = {
     "rdma-write": unmarked("payload of an RDMA WRITE is not marked", "kind_rdma_write",
-                           ("rc.c", "fwsim_mkey_write(peer->vhca")),
+                           ("rc.c", "fwsim_mkey_write(peer->vhca"), also=NO_MOVE),
     "scatter": unmarked("payload of an RDMA READ or a SEND is not marked", "kind_rdma_read kind_send",
-                        ("rc_wqe.c", "fwsim_mkey_write(v, seg->lkey")),
+                        ("rc_wqe.c", "fwsim_mkey_write(v, seg->lkey"), also=NO_MOVE),
     "reserved-lkey": unmarked("what is written by the reserved lkey is not marked", "kind_reserved_lkey",
-                              ("rc_wqe.c", "fwsim_dma_write(v, va, out")),
+                              ("rc_wqe.c", "fwsim_dma_write(v, va, out"), also=NO_MOVE),
     "physical-key": unmarked("what is written by a key of physical addresses is not marked",
-                             "kind_physical_key", ("mkey.c", "fwsim_dma_write(v, va, buf")),
+                             "kind_physical_key", ("mkey.c", "fwsim_dma_write(v, va, buf"), also=NO_MOVE),
+    "moved": Mutant(
+        "payload that is moved without a buffer is not marked",
+        (("dma.c", "if (to->v->tracks)", "if (false && to->v->tracks)"),),
+        "test_page_track", "test_dirty_pages many_pages"),
     "frame": unmarked("a received frame is not marked", "", ("eth_rx.c", "fwsim_lkey_write(s->v")),
     "frame-reserved-lkey": unmarked("what a receive WQE has by the reserved lkey is not marked", "",
                                     ("mkey.c", "fwsim_dma_write(v, va, data")),

@@ -341,7 +341,7 @@ static int setup_with(void **state, const struct fwsim_config *cfg)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 
-	r->h = h_new(cfg);
+	r->h = h_new_map(cfg);
 	d_open(&r->pf, r->h, 0);
 	d_cq(&r->pf, &r->cq, LOG_WQES);
 	r->area = d_mem(&r->pf, WQES * MSG);
