@@ -53,7 +53,7 @@ static bool acl_allows(struct fwsim *fw, enum fwsim_flow_type type, const struct
 static void to_vport(struct passage *p, struct fwsim_vhca *v)
 {
 	const struct fwsim_vport *vp = &v->vport;
-	uint8_t plain[FWSIM_FRAME_MAX];
+	uint8_t plain[FWSIM_FRAME_MAX] FWSIM_UNCLEARED;
 	struct fwsim_frame f = *p->f;
 	bool multicast = f.data[0] & 1;
 
@@ -194,7 +194,7 @@ static void dispatch(struct passage *p)
 void fwsim_eswitch_tx(struct fwsim_vhca *v, const uint8_t *data, size_t len)
 {
 	struct fwsim_vport *vp = &v->vport;
-	uint8_t tagged[FWSIM_FRAME_MAX];
+	uint8_t tagged[FWSIM_FRAME_MAX] FWSIM_UNCLEARED;
 	struct fwsim_frame f;
 	struct passage p = { v->fw, v, &f };
 

@@ -276,7 +276,7 @@ static void rq_receive(struct rx *rx, struct fwsim_rq *rq, uint32_t tag, uint32_
 	const struct fwsim_frame *f = rx->f;
 	bool strip = f->cvlan && !rq->vsd;
 	uint32_t len = f->len - (strip ? TAG_LEN : 0);
-	uint8_t wqe[RX_WQE_MAX];
+	uint8_t wqe[RX_WQE_MAX] FWSIM_UNCLEARED;
 	struct rx_scatter s = {
 		.v = rx->v, .seg = wqe, .end = wqe + ((size_t)1 << rq->wq.log_stride),
 		.pd = rq->wq.pd, .rlky = IFC_GET(rqc, rq->ctx, rlky),

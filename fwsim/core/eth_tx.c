@@ -286,7 +286,7 @@ static void sq_turn(struct fwsim_sq *sq, const uint8_t *raw, unsigned int have, 
 		    unsigned int *budget)
 {
 	unsigned int at = 0, cost = 1;
-	struct tx_wqe w;
+	struct tx_wqe w FWSIM_UNCLEARED;
 
 	while (at < have && *budget) {
 		switch (parse_wqe(sq, &w, raw + (size_t)at * WQEBB, have - at, left - at)) {
@@ -310,7 +310,7 @@ static void sq_flush(struct fwsim_sq *sq, const uint8_t *raw, unsigned int have,
 		     unsigned int *budget)
 {
 	unsigned int at = 0;
-	struct tx_wqe w;
+	struct tx_wqe w FWSIM_UNCLEARED;
 
 	if (!IFC_GET(sqc, sq->ctx, flush_in_error_en)) {
 		sq->ci = sq->pi;
@@ -330,7 +330,7 @@ static void sq_flush(struct fwsim_sq *sq, const uint8_t *raw, unsigned int have,
 /* A turn of one queue. True: it has more to do. */
 static bool sq_step(struct fwsim_sq *sq, unsigned int *budget)
 {
-	uint8_t raw[TX_FETCH * WQEBB];
+	uint8_t raw[TX_FETCH * WQEBB] FWSIM_UNCLEARED;
 	unsigned int left, have;
 
 	spend(budget, 1); /* of a turn; and of each frame and other WQE */

@@ -211,7 +211,7 @@ static struct tx_result tx_send_lso(struct fwsim_sq *sq, const struct tx_wqe *w)
 	uint8_t *p = sq->vhca->fw->tx_buf + FWSIM_TX_ROOM;
 	size_t len = (size_t)(w->total - w->hdr_len), off = 0, n;
 	struct tx_result r;
-	struct lso l;
+	struct lso l FWSIM_UNCLEARED;
 
 	if (!w->mss)
 		return tx_bad(IFC_CQE_SYND_LOCAL_QP_OP, "LSO without mss");

@@ -151,7 +151,7 @@ static const char *datagram_deliver(struct fwsim_vhca *t, const struct rc_wqe *w
 				    const struct datagram *d)
 {
 	struct fwsim_qp *peer;
-	struct rc_wqe r;
+	struct rc_wqe r FWSIM_UNCLEARED;
 
 	if (!t)
 		return "no function has the address vector's MAC address";
