@@ -98,7 +98,7 @@ const char *fwsim_ctl_fn_name(const struct fwsim_vhca *v, char buf[8])
 
 /* ---- verbs ----------------------------------------------------------------------------------- */
 
-static fwsim_verb verb_help, verb_echo, verb_health;
+static fwsim_verb verb_help, verb_echo, verb_health, verb_timers;
 
 static const struct {
 	const char *name, *args, *text;
@@ -111,6 +111,7 @@ static const struct {
 	  "health syndrome that the init segment of FN shows from now on, 0 = none; with rfr it asks the "
 	  "driver for a reset of the firmware, which ends it",
 	  2, verb_health },
+	{ "timers", "", "how many timers of the card are armed now, and have expired so far", 0, verb_timers },
 	{ "oracle", "writes|violations|hash …",
 	  "what the simulator knows and a card would not tell: writes start FN [LOG_PAGE]; writes list FN "
 	  "[IOVA [LENGTH]]; writes count|stop FN; violations [count|clear]; hash FN",
@@ -152,6 +153,20 @@ static bool verb_health(struct fwsim_ctl *c)
 		return fwsim_ctl_error(c, "health: what is '%s'?", c->word[c->n - 1]);
 	v->health_synd = (uint8_t)synd;
 	v->health_rfr = synd && c->n == 4;
+	return true;
+}
+
+static bool verb_timers(struct fwsim_ctl *c)
+{
+	const struct fwsim_timer *t;
+	unsigned int armed = 0;
+
+	if (c->n > 1)
+		return fwsim_ctl_error(c, "timers: what is '%s'?", c->word[1]);
+	for (t = c->fw->timers; t; t = t->next)
+		armed++;
+	fwsim_ctl_print(c, "armed %u", armed);
+	fwsim_ctl_print(c, "expired %llu", (unsigned long long)c->fw->timers_expired);
 	return true;
 }
 

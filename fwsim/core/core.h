@@ -381,6 +381,7 @@ struct fwsim {
 	unsigned int bar_head, bar_n;
 	struct fwsim_timer *timers; /* by deadline */
 	uint64_t host_deadline;	    /* what the host was last told */
+	uint64_t timers_expired;    /* so far */
 	struct fwsim_timer kick;    /* goes on with work that used up its budget */
 	struct fwsim_timer rc_wait; /* first wait_until of any QP: rc.c */
 	struct fwsim_table track;   /* page trackers of the PF: page_track.c */

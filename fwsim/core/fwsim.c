@@ -139,6 +139,7 @@ void fwsim_timer_expired(struct fwsim *fw)
 		fw->timers = t->next;
 		t->next = NULL;
 		t->deadline = UINT64_MAX;
+		fw->timers_expired++;
 		t->fn(fw, t->arg);
 	}
 	fw->running = false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The control protocol: lines, words, refusals; the verbs that control.c has itself. */
-#include "harness.h"
 #include "control.h"
+#include "data_rig.h"
 
 struct answer {
 	unsigned int lines;
@@ -131,6 +131,77 @@ static void card_without_vfs(void **state)
 	h_free(h);
 }
 
+/* Timers of the card, by its own word. */
+static void expect_timers(struct harness *h, unsigned int armed, unsigned int expired)
+{
+	char want[64];
+	struct answer a;
+
+	snprintf(want, sizeof(want), "  armed %u\n  expired %u\nok\n", armed, expired);
+	assert_true(say(h, &a, "timers"));
+	assert_string_equal(a.all, want);
+}
+
+static void timers(void **state)
+{
+	struct fwsim_config cfg = h_default_config();
+	IFC_BUF(query_pages_in, in) = { 0 };
+	struct harness *h;
+	struct answer a;
+	unsigned int n;
+
+	(void)state;
+	cfg.cmd_latency_ns = 1000;
+	h = h_new(&cfg);
+	h_boot(h, 0);
+	n = (unsigned int)h->fw->timers_expired;
+	assert_true(n > 0);
+	expect_timers(h, 0, n);
+	IFC_SET(query_pages_in, in, opcode, MLX5_CMD_OP_QUERY_PAGES);
+	IFC_SET(query_pages_in, in, op_mod, 1);
+	h_cmd_async(h, 0, 1, in, sizeof(in), IFC_SZ(query_pages_out));
+	expect_timers(h, 1, n);
+	h_advance(h, 1000);
+	assert_true(h_cmd_done(h, 0, 1));
+	expect_timers(h, 0, n + 1);
+	assert_false(say(h, &a, "timers now"));
+	h_free(h);
+}
+
+/* Functions that do nothing cost nothing: no timer is armed, and the host is never called back. */
+static void idle_functions_arm_no_timer(void **state)
+{
+	struct harness *h = h_new(NULL);
+	struct d_fn d[1 + H_VFS];
+	struct d_qp a[1 + H_VFS], b[1 + H_VFS];
+	struct d_wr w = { .op = IFC_WQE_RDMA_WRITE, .n = 1 };
+	struct d_mem m;
+	unsigned int n;
+
+	(void)state;
+	for (unsigned int i = 0; i <= H_VFS; i++) {
+		d_open(&d[i], h, i);
+		d_qp(&d[i], &a[i]);
+		d_qp(&d[i], &b[i]);
+		d_connect(&a[i], &b[i]);
+		d_cq_arm(&a[i].scq, false);
+		m = d_mem(&d[i], 4096);
+		w.raddr = m.addr;
+		w.rkey = m.key;
+		w.sge[0] = (struct d_sge){ m.addr, 16, m.key };
+		d_send(&a[i], &w);
+		d_expect(&a[i].scq, IFC_CQE_REQ, 0);
+	}
+	h_settle(h);
+	n = (unsigned int)h->fw->timers_expired;
+	expect_timers(h, 0, n);
+	assert_true(h->deadline == UINT64_MAX);
+	h_advance(h, 1000 * H_SEC);
+	expect_timers(h, 0, n);
+	assert_true(h->deadline == UINT64_MAX);
+	h_free(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +210,8 @@ int main(void)
 		cmocka_unit_test(health_shows_until_reset),
 		cmocka_unit_test(numbers_are_decimal_or_hexadecimal),
 		cmocka_unit_test(card_without_vfs),
+		cmocka_unit_test(timers),
+		cmocka_unit_test(idle_functions_arm_no_timer),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
