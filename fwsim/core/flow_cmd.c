@@ -251,12 +251,10 @@ enum ifc_status fwsim_cmd_create_flow_group(struct fwsim_cmd *cmd)
 static enum ifc_status find_group(struct fwsim_cmd *cmd, struct fwsim_flow_table *t, uint32_t id,
 				  struct fwsim_flow_group **group)
 {
-	struct fwsim_flow_group *g = fwsim_table_get(&cmd->vhca->flow->group, id);
-
-	if (!g || g->table != t)
+	*group = fwsim_table_get(&cmd->vhca->flow->group, id);
+	if (!*group || (*group)->table != t)
 		return fwsim_refuse(cmd, IFC_ST_BAD_RES, FLOW_SYND_GROUP,
 				    "flow table 0x%x has no group 0x%x", t->obj.id, id);
-	*group = g;
 	return IFC_ST_OK;
 }
 

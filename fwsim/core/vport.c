@@ -484,10 +484,10 @@ static enum ifc_status gid_slot(struct fwsim_cmd *cmd, uint8_t **gid)
 {
 	uint32_t index = IFC_GET(query_roce_address_in, cmd->in, roce_address_index);
 
-	if (index >= FWSIM_GIDS)
+	*gid = index < FWSIM_GIDS ? cmd->vhca->gid[index] : NULL;
+	if (!*gid)
 		return fwsim_refuse(cmd, IFC_ST_BAD_INDEX, VPORT_SYND_VALUE,
 				    "RoCE address %u of %u", index, FWSIM_GIDS);
-	*gid = cmd->vhca->gid[index];
 	return IFC_ST_OK;
 }
 

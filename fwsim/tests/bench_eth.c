@@ -1,150 +1,158 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Frames per second from an SQ of one VF through the eSwitch to an RQ of another, in the core alone: flat
- * memory, no bus, no interrupts. With doorbells of 16 WQEs, completions for the last, as a busy mlx5e makes.
+ * Frames from an SQ of one function through the eSwitch to an RQ of another, in the core alone: flat memory, no bus,
+ * no interrupts. With doorbells of 16 WQEs, completions for the last, as a busy mlx5e makes.
  *
- *	make -C fwsim/tests O=DIR IFC_DIR=DIR SAN= CFLAGS='-O2 -Wno-maybe-uninitialized' bench_eth
- *	DIR/bench_eth [SECONDS]
+ *	make -C fwsim/tests O=DIR IFC_DIR=DIR SAN= CFLAGS='-O2 -g' bench_eth
+ *	DIR/bench_eth [ROUNDS [MILLISECONDS [TEXT]]]
  */
 #include "eth_rig.h"
+#include "lean.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define BATCH (1u << E_LOG_RQ)
+#define JUMBO 4608u /* of one receive WQE, for frames with 4 KiB of payload */
+#define LSO_MAX (64u << 10)
 
-struct rig {
-	struct harness *h;
-	struct d_fn d1, d2;
-	struct e_sq sq;
+/* Frames go from @sq of VF 1 to @rq of the other function. */
+struct path {
 	struct e_rq rq;
+	struct d_mem jumbo; /* BATCH buffers */
+};
+
+static struct rig {
+	struct harness *h;
+	struct d_fn pf, d1, d2;
+	struct e_sq sq;
+	struct path to_vf, to_pf;
 	struct d_mem m;
+} rig;
+
+/* What one item is made of. */
+struct what {
+	struct path *path;
+	struct d_fn *dst;
+	unsigned int len; /* frame, or payload of LSO */
+	unsigned int mss; /* 0: SEND */
+	uint8_t hdr[128];
+	unsigned int hdr_len;
 };
 
-static struct rig rig;
-static double seconds = 1;
-
-/* ---- a host without records ----------------------------------------------------------------- */
-
-static int lean_read(void *host, unsigned int fn, uint64_t addr, void *buf, size_t len)
+static void path_open(struct path *p, struct d_fn *d)
 {
-	memcpy(buf, ((struct harness *)host)->fn[fn].mem + (addr - H_MEM_BASE), len);
-	return 0;
+	e_rq(d, &p->rq);
+	e_steer(d, e_tir(d, p->rq.rqn), 0);
+	p->jumbo = d_mem(d, BATCH * JUMBO / FWSIM_PAGE * FWSIM_PAGE + FWSIM_PAGE);
 }
 
-static int lean_write(void *host, unsigned int fn, uint64_t addr, const void *buf, size_t len)
+static void receive(struct path *p, unsigned int n)
 {
-	memcpy(((struct harness *)host)->fn[fn].mem + (addr - H_MEM_BASE), buf, len);
-	return 0;
-}
+	for (; n; n--) {
+		struct d_sge sge = { p->jumbo.addr + (p->rq.pi % BATCH) * JUMBO, JUMBO, p->jumbo.key };
 
-static void lean_msix(void *host, unsigned int fn, unsigned int vector)
-{
-	(void)host;
-	(void)fn;
-	(void)vector;
-}
-
-static uint64_t lean_clock(void *host)
-{
-	return ((struct harness *)host)->now;
-}
-
-static void lean_timer(void *host, uint64_t deadline)
-{
-	((struct harness *)host)->deadline = deadline;
-}
-
-static const struct fwsim_host_ops lean = {
-	.dma_read = lean_read,
-	.dma_write = lean_write,
-	.msix = lean_msix,
-	.clock_ns = lean_clock,
-	.timer_set = lean_timer,
-};
-
-/* ---- rounds --------------------------------------------------------------------------------- */
-
-/* Time of the processor, so that what else it does hardly matters. */
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static unsigned int received(void)
-{
-	unsigned int n = 0;
-
-	while (d_cqe(&rig.rq.cq))
-		n++;
-	return n;
-}
-
-/* Send @wr @n times for each doorbell, until time is up; frames that arrived, per second. */
-static double run(const struct e_wr *wr, unsigned int n)
-{
-	double start = now(), end = start + seconds, t = start;
-	uint16_t before = (uint16_t)(rig.rq.pi - BATCH); /* all that has been posted is there */
-	unsigned long frames = 0;
-
-	while (t < end) {
-		for (unsigned int k = 0; k < 64; k++) {
-			for (unsigned int i = 0; i < n; i++) {
-				struct e_wr w = *wr;
-
-				w.unsignalled = i + 1 < n;
-				e_post(&rig.sq, &w);
-			}
-			e_ring(&rig.sq);
-			while (d_cqe(&rig.sq.cq))
-				;
-			frames += received();
-			e_fill(&rig.rq, BATCH - (uint16_t)(rig.rq.pi - (uint16_t)(frames + before)));
-		}
-		t = now();
+		e_recv(&p->rq, 1, &sge);
 	}
-	return (double)frames / (t - start);
 }
 
-static void report(const char *what, double rate, unsigned int bytes)
+static void expect_frames(struct path *p, unsigned int n)
 {
-	printf("%-24s %10.0f frames/s %8.2f Gbit/s\n", what, rate, rate * bytes * 8 / 1e9);
+	while (n--)
+		d_expect(&p->rq.cq, IFC_CQE_RESP_SEND, 0);
+	d_expect_none(&p->rq.cq);
+}
+
+static void run_send(void *arg, unsigned int n)
+{
+	struct what *w = arg;
+	struct e_wr wr = { .op = IFC_WQE_SEND, .cs = E_CSUM, .n = 1,
+			   .sge = { { rig.m.addr, w->len, rig.m.key } } };
+	unsigned int i, batch;
+
+	e_headers(rig.m.p, E_TCP4, &rig.d1, w->dst, w->len - 54);
+	for (; n; n -= batch) {
+		batch = n < BATCH ? n : BATCH;
+		receive(w->path, batch);
+		for (i = 0; i < batch; i++) {
+			wr.unsignalled = i + 1 < batch;
+			e_post(&rig.sq, &wr);
+		}
+		e_ring(&rig.sq);
+		d_expect(&rig.sq.cq, IFC_CQE_REQ, 0);
+		expect_frames(w->path, batch);
+	}
+}
+
+static unsigned int lso_frames(const struct what *w)
+{
+	return (w->len + w->mss - 1) / w->mss;
+}
+
+static void run_lso(void *arg, unsigned int n)
+{
+	struct what *w = arg;
+	struct e_wr wr = { .op = IFC_WQE_LSO, .cs = E_CSUM, .mss = (uint16_t)w->mss, .hdr = w->hdr, .n = 1,
+			   .hdr_len = w->hdr_len, .sge = { { rig.m.addr, w->len, rig.m.key } } };
+
+	for (; n; n--) {
+		receive(w->path, lso_frames(w));
+		e_send(&rig.sq, &wr);
+		d_expect(&rig.sq.cq, IFC_CQE_REQ, 0);
+		expect_frames(w->path, lso_frames(w));
+	}
+}
+
+static struct what what(struct path *p, struct d_fn *dst, unsigned int len, unsigned int mss)
+{
+	struct what w = { .path = p, .dst = dst, .len = len, .mss = mss };
+
+	if (mss)
+		w.hdr_len = e_headers(w.hdr, E_TCP4, &rig.d1, dst, len);
+	return w;
+}
+
+static void setup(void)
+{
+	rig.h = h_new(NULL);
+	d_open(&rig.pf, rig.h, 0);
+	d_open(&rig.d1, rig.h, 1);
+	d_open(&rig.d2, rig.h, 2);
+	e_sq(&rig.d1, &rig.sq);
+	path_open(&rig.to_vf, &rig.d2);
+	path_open(&rig.to_pf, &rig.pf);
+	rig.m = d_mem(&rig.d1, LSO_MAX);
+	lean_host(rig.h, true);
+}
+
+/* All that goes to @dst, in one set of rounds. */
+static void bench_path(struct path *p, struct d_fn *dst, const char *to)
+{
+	struct what w[] = {
+		what(p, dst, 64, 0), what(p, dst, 1514, 0), what(p, dst, 16 * 1448, 1448), what(p, dst, LSO_MAX, 4096),
+	};
+	static const char *const text[] = { "frame of 64 B", "frame of 1514 B", "frame of LSO 23 KiB, mss 1448",
+					    "frame of LSO 64 KiB, mss 4096" };
+	struct lean_item it[4];
+	char name[4][64];
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		unsigned int frames = w[i].mss ? lso_frames(&w[i]) : 1;
+
+		snprintf(name[i], sizeof(name[i]), "%s, VF to %s", text[i], to);
+		it[i] = (struct lean_item){ name[i], w[i].mss ? run_lso : run_send, &w[i],
+					    w[i].len / frames + w[i].hdr_len, frames, -1 };
+	}
+	lean_bench("eth", it, 4);
 }
 
 static void bench(void **state)
 {
-	static const unsigned int sizes[] = { 60, 512, 1514 };
-	uint8_t hdr[128];
-	char name[32];
-	struct e_wr w;
-
 	(void)state;
-	rig.h = h_new(NULL);
-	d_open(&rig.d1, rig.h, 1);
-	d_open(&rig.d2, rig.h, 2);
-	e_sq(&rig.d1, &rig.sq);
-	e_rq(&rig.d2, &rig.rq);
-	e_steer(&rig.d2, e_tir(&rig.d2, rig.rq.rqn), 0);
-	e_fill(&rig.rq, BATCH);
-	rig.m = d_mem(&rig.d1, 1u << 18);
-	rig.h->fw->ops = &lean;
-	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		unsigned int len = sizes[i];
-
-		e_headers(rig.m.p, E_TCP4, &rig.d1, &rig.d2, len - 54);
-		w = (struct e_wr){ .op = IFC_WQE_SEND, .cs = E_CSUM, .n = 1,
-				   .sge = { { rig.m.addr, len, rig.m.key } } };
-		snprintf(name, sizeof(name), "SEND of %u bytes", len);
-		report(name, run(&w, BATCH), len);
-	}
-	w = (struct e_wr){ .op = IFC_WQE_LSO, .cs = E_CSUM, .mss = 1448, .hdr = hdr,
-			   .hdr_len = e_headers(hdr, E_TCP4, &rig.d1, &rig.d2, 1448 * BATCH), .n = 1,
-			   .sge = { { rig.m.addr, 1448 * BATCH, rig.m.key } } };
-	report("LSO with mss 1448", run(&w, 1), 1502);
+	setup();
+	bench_path(&rig.to_vf, &rig.d2, "VF");
+	bench_path(&rig.to_pf, &rig.pf, "PF");
 	h_free(rig.h);
 }
 
@@ -152,7 +160,6 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(bench) };
 
-	if (argc > 1)
-		seconds = atof(argv[1]);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	lean_args(argc, argv);
+	return cmocka_run_group_tests_name("bench_eth", tests, NULL, NULL);
 }
