@@ -173,12 +173,21 @@ bool fwsim_frame_parse(struct fwsim_frame *f, const uint8_t *data, size_t len)
 	return true;
 }
 
+/* To 32 bits, modulo 2^16 - 1. */
+static uint64_t csum_fold(uint64_t x)
+{
+	x = (x >> 32) + (x & 0xffffffff);
+	return (x >> 32) + (x & 0xffffffff);
+}
+
 uint16_t fwsim_csum(const uint8_t *p, size_t len, uint16_t sum)
 {
 	const uint16_t one = 1;
 	bool little = *(const uint8_t *)&one == 1;
 	uint64_t acc = 0, w[4];
 	unsigned int i;
+	uint32_t four;
+	uint16_t two;
 
 	/*
 	 * A ones-complement sum is the same in either byte order but for the order of its bytes. Words of
@@ -189,14 +198,23 @@ uint16_t fwsim_csum(const uint8_t *p, size_t len, uint16_t sum)
 		for (i = 0; i < 4; i++)
 			acc += (w[i] & 0xffffffff) + (w[i] >> 32);
 	}
-	if (len) {
-		memset(w, 0, sizeof(w));
-		memcpy(w, p, len);
-		for (i = 0; i < 4; i++)
-			acc += (w[i] & 0xffffffff) + (w[i] >> 32);
+	for (; len >= 8; p += 8, len -= 8) {
+		memcpy(w, p, 8);
+		acc += (w[0] & 0xffffffff) + (w[0] >> 32);
 	}
-	acc = (acc >> 32) + (acc & 0xffffffff);
-	acc = (acc >> 32) + (acc & 0xffffffff);
+	if (len & 4) {
+		memcpy(&four, p, 4);
+		acc += four;
+		p += 4;
+	}
+	if (len & 2) {
+		memcpy(&two, p, 2);
+		acc += two;
+		p += 2;
+	}
+	if (len & 1)
+		acc += little ? *p : (uint32_t)*p << 8;
+	acc = csum_fold(acc);
 	acc = (acc >> 16) + (acc & 0xffff);
 	acc = (acc >> 16) + (acc & 0xffff);
 	acc = (acc >> 16) + (acc & 0xffff);
