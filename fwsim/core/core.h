@@ -40,6 +40,9 @@ struct fwsim_flow;
 struct fwsim_writes;
 struct fwsim_violations;
 struct fwsim_recorder;
+struct fwsim_roce;
+struct fwsim_roce_loop;
+struct fwsim_frame;
 
 /* ---- objects: table.c, obj.c -------------------------------------------------------------- */
 
@@ -223,6 +226,7 @@ struct fwsim_qp {
 	uint64_t wait_until;	/* virtual ns; 0 = not waiting. Saved as a remaining time */
 	uint64_t give_up_at;	/* virtual ns after which the retries are used up; 0 = never */
 	bool db_pending;	/* a doorbell has come, or came while suspended */
+	struct fwsim_roce *roce; /* what it has sent and got as packets; NULL: nothing yet: roce.h */
 	bool scheduled;		/* on the card's run list */
 	struct fwsim_qp *run_next;
 	struct fwsim_vhca *vhca;
@@ -396,6 +400,7 @@ struct fwsim {
 	struct fwsim_l2_entry *l2; /* 2^FWSIM_LOG_L2_TABLE, or NULL: none yet: esw_cmd.c */
 	struct fwsim_traffic wire_rx[FWSIM_CASTS], wire_tx[FWSIM_CASTS];
 	uint64_t esw_drops[FWSIM_DROPS];
+	struct fwsim_roce_loop *roce_loop; /* packets of a vport for another one: roce_rx.c */
 	struct fwsim_uplink *uplink; /* frames that have come in; NULL: none ever: uplink.c */
 	struct fwsim_violations *violations; /* the last ones, NULL: none: oracle.c */
 	uint64_t violations_n;		     /* and how many there were */
@@ -781,6 +786,31 @@ enum fwsim_rc_sent {
  */
 enum fwsim_rc_sent fwsim_rc_fw_send(struct fwsim_qp *qp, const uint8_t *msg, uint32_t len,
 				    const uint8_t imm[4], uint64_t *ns, const char **why);
+
+/* ---- roce_*.c: QPs and other cards ---------------------------------------------------------- */
+
+/* May packets of @v to @mac, which no function of the card has, leave the card? */
+static inline bool fwsim_roce_leaves(const struct fwsim_vhca *v, const uint8_t *mac)
+{
+	return v->fw->cfg.port == FWSIM_PORT_ETH && !(mac[0] & 1);
+}
+/*
+ * A frame has come to the vport of @v, which may respond. False: it is no RoCE packet for one of its addresses,
+ * and goes the way of all frames. @local: it comes from a vport of this card.
+ */
+bool fwsim_roce_rx(struct fwsim_vhca *v, const struct fwsim_frame *f, bool local);
+/* Take at most @budget of the packets between vports. True if some are left. */
+bool fwsim_roce_run(struct fwsim *fw, unsigned int budget);
+void fwsim_roce_fini(struct fwsim *fw);
+/* Send answers of @qp that are still to be given, some of them. True if there is more to do at once. */
+bool fwsim_roce_respond(struct fwsim_qp *qp);
+/* @v may respond again: go on with answers. */
+void fwsim_roce_rescan(struct fwsim_vhca *v);
+/* @qp may initiate again: what is not acknowledged goes once more. */
+void fwsim_roce_resume(struct fwsim_qp *qp);
+/* Forget messages that are under way; those of the other side only if @responder. */
+void fwsim_roce_flush(struct fwsim_qp *qp, bool responder);
+void fwsim_roce_free(struct fwsim_qp *qp);
 
 /* ---- lifetime of objects: shared by destroy commands, reset and image --------------------- */
 

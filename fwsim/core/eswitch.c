@@ -82,7 +82,8 @@ static void to_vport(struct passage *p, struct fwsim_vhca *v)
 	} else {
 		count(v->vport.rx, &f);
 	}
-	fwsim_nic_rx(v, &f);
+	if (!fwsim_roce_rx(v, &f, p->from))
+		fwsim_nic_rx(v, &f);
 }
 
 static bool too_long(const struct fwsim *fw, uint32_t len)

@@ -57,6 +57,7 @@ void fwsim_run(struct fwsim *fw)
 		more |= fwsim_rc_run(fw, RUN_QP_BUDGET / 8);
 		more |= fwsim_eth_run(fw, RUN_SQ_BUDGET);
 		more |= fwsim_uplink_run(fw, RUN_UPLINK_BUDGET);
+		more |= fwsim_roce_run(fw, RUN_UPLINK_BUDGET);
 		more |= fw->work;
 	}
 	fw->running = false;
@@ -457,6 +458,7 @@ void fwsim_destroy(struct fwsim *fw)
 	fwsim_table_fini(&fw->track);
 	free(fw->l2);
 	fwsim_uplink_fini(fw);
+	fwsim_roce_fini(fw);
 	fwsim_oracle_fini(fw);
 	fwsim_record_fini(fw);
 	fwsim_fault_fini(fw);

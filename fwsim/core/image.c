@@ -43,7 +43,7 @@ static void visit_sections(struct fwsim_xfer *x, struct fwsim_vhca *v)
 			uint8_t *p = x->out + hdr;
 
 			ifc_st32(p + FWSIM_IMAGE_OFF_SEC_ID, s);
-			ifc_st32(p + FWSIM_IMAGE_OFF_SEC_VERSION, FWSIM_IMAGE_SECTION_VERSION);
+			ifc_st32(p + FWSIM_IMAGE_OFF_SEC_VERSION, fwsim_image_section_version(s));
 			ifc_st64(p + FWSIM_IMAGE_OFF_SEC_LEN,
 				 x->pos - hdr - FWSIM_IMAGE_SECTION_HDR);
 		}
@@ -164,10 +164,10 @@ static void load_section(struct fwsim_xfer *x, struct fwsim_vhca *scratch, unsig
 	if (ifc_ld32(p + FWSIM_IMAGE_OFF_SEC_ID) != s)
 		return fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "section %u where %u belongs",
 				      ifc_ld32(p + FWSIM_IMAGE_OFF_SEC_ID), s);
-	if (ifc_ld32(p + FWSIM_IMAGE_OFF_SEC_VERSION) != FWSIM_IMAGE_SECTION_VERSION)
+	if (ifc_ld32(p + FWSIM_IMAGE_OFF_SEC_VERSION) != fwsim_image_section_version(s))
 		return fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "section %u has version %u, not %u", s,
 				      ifc_ld32(p + FWSIM_IMAGE_OFF_SEC_VERSION),
-				      FWSIM_IMAGE_SECTION_VERSION);
+				      fwsim_image_section_version(s));
 	payload = ifc_ld64(p + FWSIM_IMAGE_OFF_SEC_LEN);
 	x->pos += FWSIM_IMAGE_SECTION_HDR;
 	if (payload > len - x->pos)

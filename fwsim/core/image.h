@@ -10,7 +10,6 @@
 
 #define FWSIM_IMAGE_MAGIC 0x667773696d564843ULL /* "fwsimVHC" */
 #define FWSIM_IMAGE_VERSION 2u	      /* of the format: the frame and the set of sections */
-#define FWSIM_IMAGE_SECTION_VERSION 1u /* of every section */
 #define FWSIM_IMAGE_HDR 64u
 #define FWSIM_IMAGE_SECTION_HDR 16u
 /* Largest image made or taken: a VHCA with as many objects and page addresses as it may have fits. */
@@ -58,6 +57,17 @@ enum fwsim_image_section {
 	FWSIM_IMAGE_SEC_END
 };
 
+/* Version of the fields of a section. */
+static inline uint32_t fwsim_image_section_version(unsigned int section)
+{
+	switch (section) {
+	case FWSIM_IMAGE_SEC_QP:
+		return 2; /* 1 had nothing of RoCE packets */
+	default:
+		return 1;
+	}
+}
+
 /* CRC-64/XZ; start with @crc 0, and pass the last result to go on. */
 uint64_t fwsim_crc64(uint64_t crc, const void *p, size_t len);
 
@@ -97,6 +107,7 @@ void fwsim_xfer_section(struct fwsim_xfer *x, struct fwsim_vhca *v,
 			enum fwsim_image_section section);
 /* flow_image.c, and what it moves fields with: see image_xfer.c */
 void fwsim_xfer_flow(struct fwsim_xfer *x, struct fwsim_vhca *v);
+void fwsim_xfer_roce(struct fwsim_xfer *x, struct fwsim_qp *qp); /* roce_image.c */
 void fwsim_xfer_raw(struct fwsim_xfer *x, void *p, size_t len);
 void fwsim_xfer_u64(struct fwsim_xfer *x, uint64_t *v);
 void fwsim_xfer_u32(struct fwsim_xfer *x, uint32_t *v, uint32_t max, const char *name);

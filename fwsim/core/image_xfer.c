@@ -291,6 +291,7 @@ static void xfer_qp(struct fwsim_xfer *x, void *obj)
 	xfer_time(x, &qp->wait_until, "wait");
 	xfer_time(x, &qp->give_up_at, "time to give up");
 	xfer_bool(x, &qp->db_pending, "pending doorbell");
+	fwsim_xfer_roce(x, qp);
 }
 
 static void xfer_q_counter(struct fwsim_xfer *x, void *obj)

@@ -273,6 +273,8 @@ void fwsim_obj_free(enum fwsim_obj_type type, struct fwsim_obj *obj)
 
 	if (pas)
 		fwsim_pas_free(pas);
+	if (type == FWSIM_OBJ_QP)
+		fwsim_roce_free((struct fwsim_qp *)obj);
 	free(obj);
 }
 

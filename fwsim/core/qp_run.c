@@ -130,6 +130,7 @@ void fwsim_rc_rescan(struct fwsim_vhca *v)
 	fwsim_table_for_each(&v->obj[FWSIM_OBJ_QP], qp) {
 		if (!rc_sends(qp))
 			continue;
+		fwsim_roce_resume(qp);
 		qp->db_pending = true;
 		qp->give_up_at = 0; /* the retries start anew: the time has passed without trying */
 		fwsim_qp_schedule(qp);
@@ -151,6 +152,7 @@ void rc_event(struct fwsim_qp *qp, uint8_t type)
 static void qp_flush_in(struct fwsim_qp *qp, enum ifc_qp_state state)
 {
 	fwsim_qp_move(qp, state);
+	fwsim_roce_flush(qp, state == IFC_QP_ERR);
 	qp->sq_off = 0;
 	qp->drop = false;
 	qp->wait_until = 0;
@@ -340,6 +342,8 @@ static enum rc_next rc_flush_step(struct fwsim_qp *qp)
 
 static enum rc_next rc_step(struct fwsim_qp *qp)
 {
+	if (qp->roce && fwsim_roce_respond(qp))
+		fwsim_qp_schedule(qp); /* also of a VHCA that may not initiate */
 	if (!rc_may_run(qp->vhca))
 		return RC_IDLE; /* fwsim_rc_rescan() brings it back */
 	switch (qp->state) {

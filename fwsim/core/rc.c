@@ -11,13 +11,14 @@
  * VHCA is stopped holds the requester, without a deadline. A responder that is not there, or not
  * connected to the requester, does not answer: retries, then an error. UC knows neither: whatever keeps a
  * slice from its place makes the message one that reaches nobody, and the requester never hears of it.
+ *
+ * What is for no function of this card leaves it as packets: roce_tx.c.
  */
 #include "rc.h"
 
 #define RC_SLICE (64u << 10)
 #define RC_HOLD_NS 1000000ULL	   /* how often a held requester looks again */
 #define RC_SILENT_POLL_NS 10000000ULL /* retry interval if the QP's own timeout is infinite */
-#define RC_RNR_FOREVER 7
 
 /*
  * The responder says no, and @synd is the requester's share of it. An unreliable requester hears nothing:
@@ -54,7 +55,7 @@ static enum rc_next rc_recv_failed(struct fwsim_qp *qp, const struct rc_wqe *w,
 	return rc_nak(qp, w, synd, why);
 }
 
-static enum rc_next rc_local_fault(struct fwsim_qp *qp, const struct rc_wqe *w)
+enum rc_next rc_local_fault(struct fwsim_qp *qp, const struct rc_wqe *w)
 {
 	return rc_fail(qp, w, IFC_CQE_SYND_LOCAL_PROT, "local memory: key, rights, bounds or bus");
 }
@@ -78,7 +79,15 @@ static uint32_t rc_packets(const struct fwsim_qp *qp, uint64_t len)
 	return len ? (uint32_t)((len + mtu - 1) / mtu) : 1;
 }
 
-enum rc_reach { RC_REACHED, RC_HELD, RC_SILENT };
+/* The path leads to nobody on the card; but perhaps to somebody behind the uplink. */
+static bool rc_leaves(const struct fwsim_qp *qp)
+{
+	const uint8_t *ads = IFC_CPTR(qpc, qp->ctx, primary_address_path);
+
+	return fwsim_roce_leaves(qp->vhca, ads + IFC_BIT_OFF(ads, rmac_47_32) / 8);
+}
+
+enum rc_reach { RC_REACHED, RC_HELD, RC_SILENT, RC_AWAY };
 
 static enum rc_reach rc_reach(struct fwsim_qp *qp, struct fwsim_qp **found, const char **why)
 {
@@ -87,7 +96,7 @@ static enum rc_reach rc_reach(struct fwsim_qp *qp, struct fwsim_qp **found, cons
 
 	*why = "no function has the path's MAC address";
 	if (!t)
-		return RC_SILENT;
+		return rc_leaves(qp) ? RC_AWAY : RC_SILENT;
 	if (t->mig == FWSIM_MIG_STOPPED)
 		return RC_HELD;
 	*why = "the responder's function may do no DMA";
@@ -138,8 +147,7 @@ static enum rc_next rc_silent(struct fwsim_qp *qp, const struct rc_wqe *w, const
 	return rc_wait(qp, ns);
 }
 
-/* The responder has no receive WQE: wait as long as it asks for, as often as the requester may. */
-static enum rc_next rc_rnr(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
+uint64_t rc_rnr_ns(unsigned int timer)
 {
 	/* IB specification, RNR NAK timer field, in units of 10 us */
 	static const uint16_t unit[32] = {
@@ -147,16 +155,21 @@ static enum rc_next rc_rnr(struct fwsim_qp *qp, const struct rc_wqe *w, struct f
 		128, 192, 256, 384, 512,  768,	1024, 1536, 2048, 3072, 4096, 6144,  8192, 12288,
 		16384, 24576, 32768, 49152,
 	};
-	uint16_t t = unit[IFC_GET(qpc, peer->ctx, min_rnr_nak)];
-	uint64_t ns = (t ? t : 65536ULL) * 10000;
+	uint16_t t = unit[timer & 31];
 
+	return (t ? t : 65536ULL) * 10000;
+}
+
+/* The responder has no receive WQE: wait as long as it asks for, as often as the requester may. */
+static enum rc_next rc_rnr(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
+{
 	if (IFC_GET(qpc, qp->ctx, rnr_retry) != RC_RNR_FOREVER) {
 		if (!qp->rnr_left)
 			return rc_fail(qp, w, IFC_CQE_SYND_RNR_RETRY_EXC,
 				       "the responder has no receive WQE");
 		qp->rnr_left--;
 	}
-	return rc_wait(qp, ns);
+	return rc_wait(qp, rc_rnr_ns(IFC_GET(qpc, peer->ctx, min_rnr_nak)));
 }
 
 /* ---- messages ------------------------------------------------------------------------------ */
@@ -174,25 +187,6 @@ static bool op_needs_recv(uint8_t op)
 static bool op_is_atomic(uint8_t op)
 {
 	return op == IFC_WQE_ATOMIC_CS || op == IFC_WQE_ATOMIC_FA;
-}
-
-/* The responder's end of a message that uses up a receive WQE. */
-static bool rc_complete_recv(struct fwsim_qp *peer, const struct fwsim_qp *qp,
-			     const struct rc_wqe *w)
-{
-	uint8_t cqe[64];
-
-	rc_cqe_fill(peer, cqe,
-		    w->op == IFC_WQE_SEND	? IFC_CQE_RESP_SEND :
-		    w->op == IFC_WQE_SEND_IMM	? IFC_CQE_RESP_SEND_IMM :
-		    w->op == IFC_WQE_SEND_INVAL ? IFC_CQE_RESP_SEND_INV :
-						  IFC_CQE_RESP_WR_IMM,
-		    0, 0);
-	ifc_st32(cqe + 24, qp->obj.id);
-	if (w->op != IFC_WQE_SEND)
-		memcpy(cqe + 36, w->imm, 4);
-	ifc_st32(cqe + 44, (uint32_t)w->total);
-	return rc_recv_post(peer, cqe, w->solicited);
 }
 
 /* Key and rights of the responder for the whole of an RDMA; nothing is moved before they are right. */
@@ -283,46 +277,61 @@ static enum rc_next rdma_slice(struct fwsim_qp *qp, const struct rc_wqe *w, stru
 	return RC_MORE;
 }
 
-/*
- * Eight bytes are read, changed and written within one step, so no other message comes in between, and
- * neither does a suspend. The memory is in the order of the host, which is little-endian.
- */
-static enum rc_next atomic_step(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
+/* The memory is in the order of the host, which is little-endian. */
+enum rc_atomic rc_atomic_exec(struct fwsim_qp *peer, uint8_t op, uint64_t va, uint32_t rkey,
+			      uint64_t swap_add, uint64_t compare, uint64_t *old)
 {
 	struct fwsim_vhca *v = peer->vhca;
-	uint8_t le[8], answer[8];
-	uint64_t old = 0, new;
+	uint64_t new;
+	uint8_t le[8];
 	unsigned int i;
 
-	if (w->raddr % 8)
+	if (va % 8)
+		return RC_ATOMIC_ALIGN;
+	if (!IFC_GET(qpc, peer->ctx, rae) ||
+	    fwsim_mkey_check(v, rkey, peer->pd, FWSIM_ACC_A, va, 8) != FWSIM_MKEY_OK)
+		return RC_ATOMIC_ACCESS;
+	if (fwsim_mkey_read(v, rkey, peer->pd, FWSIM_ACC_A, va, le, 8) != FWSIM_MKEY_OK)
+		return RC_ATOMIC_BUS;
+	for (*old = 0, i = 0; i < 8; i++)
+		*old |= (uint64_t)le[i] << 8 * i;
+	if (op == IFC_WQE_ATOMIC_FA)
+		new = *old + swap_add;
+	else
+		new = *old == compare ? swap_add : *old;
+	for (i = 0; i < 8; i++)
+		le[i] = (uint8_t)(new >> 8 * i);
+	if (fwsim_mkey_write(v, rkey, peer->pd, FWSIM_ACC_A, va, le, 8) != FWSIM_MKEY_OK)
+		return RC_ATOMIC_BUS;
+	return RC_ATOMIC_OK;
+}
+
+static enum rc_next atomic_step(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
+{
+	uint8_t answer[8];
+	unsigned int i;
+	uint64_t old;
+
+	switch (rc_atomic_exec(peer, w->op, w->raddr, w->rkey, w->swap_add, w->compare, &old)) {
+	case RC_ATOMIC_OK:
+		break;
+	case RC_ATOMIC_ALIGN:
 		return rc_refused(qp, w, peer, IFC_EVENT_WQ_INVAL_REQ_ERROR,
 				  IFC_CQE_SYND_REMOTE_INVAL_REQ,
 				  "the address of an atomic is no multiple of 8");
-	if (!IFC_GET(qpc, peer->ctx, rae) ||
-	    fwsim_mkey_check(v, w->rkey, peer->pd, FWSIM_ACC_A, w->raddr, 8) != FWSIM_MKEY_OK)
+	case RC_ATOMIC_ACCESS:
 		return rc_refused(qp, w, peer, IFC_EVENT_WQ_ACCESS_ERROR,
 				  IFC_CQE_SYND_REMOTE_ACCESS,
 				  "remote memory of an atomic: key, domain, rights or bounds");
-	if (fwsim_mkey_read(v, w->rkey, peer->pd, FWSIM_ACC_A, w->raddr, le, 8) != FWSIM_MKEY_OK)
-		goto bus;
-	for (i = 0; i < 8; i++)
-		old |= (uint64_t)le[i] << 8 * i;
-	if (w->op == IFC_WQE_ATOMIC_FA)
-		new = old + w->swap_add;
-	else
-		new = old == w->compare ? w->swap_add : old;
-	for (i = 0; i < 8; i++)
-		le[i] = (uint8_t)(new >> 8 * i);
-	if (fwsim_mkey_write(v, w->rkey, peer->pd, FWSIM_ACC_A, w->raddr, le, 8) != FWSIM_MKEY_OK)
-		goto bus;
+	case RC_ATOMIC_BUS:
+		return rc_refused(qp, w, peer, IFC_EVENT_WQ_CATAS_ERROR, IFC_CQE_SYND_REMOTE_OP,
+				  "the responder's bus refused");
+	}
 	for (i = 0; i < 8; i++)
 		answer[i] = (uint8_t)(old >> 8 * (fwsim_cap_atomic_host_order(qp->vhca) ? i : 7 - i));
 	if (rc_scatter(qp, w, 0, answer, 8) != FWSIM_MKEY_OK)
 		return rc_local_fault(qp, w);
 	return RC_MORE;
-bus:
-	return rc_refused(qp, w, peer, IFC_EVENT_WQ_CATAS_ERROR, IFC_CQE_SYND_REMOTE_OP,
-			  "the responder's bus refused");
 }
 
 static enum rc_next send_slice(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer,
@@ -360,8 +369,7 @@ static enum rc_next send_slice(struct fwsim_qp *qp, const struct rc_wqe *w, stru
 	return RC_MORE;
 }
 
-/* Where both sides are after the message. */
-static void rc_count(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
+void rc_count(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
 {
 	uint32_t psn = (IFC_GET(qpc, qp->ctx, next_send_psn) + rc_packets(qp, w->total)) & 0xffffff;
 
@@ -385,7 +393,8 @@ static enum rc_next rc_message_done(struct fwsim_qp *qp, const struct rc_wqe *w,
 		return rc_recv_failed(qp, w, peer, IFC_CQE_SYND_LOCAL_QP_OP,
 				      IFC_CQE_SYND_REMOTE_OP,
 				      "the key named by a SEND with invalidate cannot be invalidated");
-	if (op_needs_recv(w->op) && !rc_complete_recv(peer, qp, w)) {
+	if (op_needs_recv(w->op) &&
+	    !rc_recv_complete(peer, w->op, qp->obj.id, w->imm, (uint32_t)w->total, w->solicited)) {
 		rc_catas(peer, "its receive CQ takes no completion");
 		next = rc_nak(qp, w, IFC_CQE_SYND_REMOTE_OP, "the responder's CQ is in error");
 		if (next != RC_MORE)
@@ -443,7 +452,11 @@ enum rc_next rc_message_step(struct fwsim_qp *qp, const struct rc_wqe *w)
 	const char *why;
 	size_t n;
 
+	if (rc_roce_active(qp))
+		return rc_roce_step(qp, w);
 	reach = rc_reach(qp, &peer, &why);
+	if (reach == RC_AWAY)
+		return rc_roce_step(qp, w);
 	if (qp->st == IFC_QP_ST_UC && reach != RC_REACHED) {
 		qp->drop = true;
 	} else if (reach == RC_HELD) {
@@ -498,6 +511,7 @@ enum fwsim_rc_sent fwsim_rc_fw_send(struct fwsim_qp *qp, const uint8_t *msg, uin
 		*ns = RC_HOLD_NS;
 		return FWSIM_RC_WAIT;
 	case RC_SILENT:
+	case RC_AWAY:
 		return FWSIM_RC_DEAD;
 	}
 	w.op = IFC_WQE_SEND_IMM;

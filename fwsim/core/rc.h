@@ -124,11 +124,44 @@ enum rc_fetch rc_recv_fetch(struct fwsim_qp *peer, uint32_t xrc_srqn, struct rc_
 bool rc_recv_post(struct fwsim_qp *peer, uint8_t cqe[64], bool solicited);
 /* Complete it with an error, and the QP goes to ERR. */
 void rc_recv_fail(struct fwsim_qp *peer, enum ifc_cqe_synd synd, const char *why);
+/* Complete it as a message of @op (enum ifc_wqe_op) of @bytes from QP @src. False: the CQ takes nothing. */
+bool rc_recv_complete(struct fwsim_qp *peer, uint8_t op, uint32_t src, const uint8_t imm[4],
+		      uint32_t bytes, bool solicited);
 /* Flush what has been taken from an SRQ; false: the CQ takes nothing. */
 bool rc_recv_flush_taken(struct fwsim_qp *qp);
 
 /* ---- ud.c ---------------------------------------------------------------------------------- */
 
+/* Address vector of a send WQE: 48 bytes. */
+#define RC_AV_QKEY 0
+#define RC_AV_DQPN 8
+#define RC_AV_SL 12
+#define RC_AV_FL 13 /* bit 7: back to the sender */
+#define RC_AV_SPORT 14
+#define RC_AV_RMAC 20
+#define RC_AV_TCLASS 26
+#define RC_AV_HOP_LIMIT 27
+#define RC_AV_GRH_GID_FL 28
+#define RC_AV_RGID 32
+
+#define RC_GRH_LEN 40u
+#define RC_GRH_IPV4 20u /* place of an IPv4 header in it */
+#define RC_GSI_QPN 1u
+
+/* A datagram on its way. */
+struct rc_datagram {
+	uint32_t qkey, dqpn, sqpn;
+	const uint8_t *av; /* of the sender; NULL: it has come from outside */
+	bool has_imm, solicited;
+	uint8_t imm[4];
+	uint8_t grh[RC_GRH_LEN];
+	uint8_t l3_type; /* of the CQE: 0 GRH, 1 IPv6, 2 IPv4 */
+	uint32_t len;
+	uint8_t data[4096];
+};
+
+/* Give it to a QP of @t. Why it got nowhere; NULL: it has arrived, be it with an error at the receiver. */
+const char *rc_ud_deliver(struct fwsim_vhca *t, const struct rc_datagram *d);
 /* Send the datagram in @w. */
 enum rc_next rc_ud_step(struct fwsim_qp *qp, const struct rc_wqe *w);
 static inline bool rc_is_ud(const struct fwsim_qp *qp)
@@ -143,7 +176,30 @@ static inline bool rc_is_unreliable(const struct fwsim_qp *qp)
 
 /* ---- rc.c ---------------------------------------------------------------------------------- */
 
+#define RC_RNR_FOREVER 7 /* rnr_retry */
+
 /* Move one slice of the message in @w. */
 enum rc_next rc_message_step(struct fwsim_qp *qp, const struct rc_wqe *w);
+/* Memory of the requester does not serve. */
+enum rc_next rc_local_fault(struct fwsim_qp *qp, const struct rc_wqe *w);
+/* Where both sides are after the message; @peer NULL: it counts for itself. */
+void rc_count(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer);
+/* How long code @timer of an RNR NAK asks to wait, ns. */
+uint64_t rc_rnr_ns(unsigned int timer);
+/*
+ * An atomic of @op (enum ifc_wqe_op) at the responder: eight bytes are read, changed and written within one step,
+ * so no other message comes in between, and neither does a suspend. *@old is what was there.
+ */
+enum rc_atomic { RC_ATOMIC_OK, RC_ATOMIC_ALIGN, RC_ATOMIC_ACCESS, RC_ATOMIC_BUS };
+enum rc_atomic rc_atomic_exec(struct fwsim_qp *peer, uint8_t op, uint64_t va, uint32_t rkey,
+			      uint64_t swap_add, uint64_t compare, uint64_t *old);
+
+/* ---- roce_tx.c: the same to another card ---------------------------------------------------- */
+
+/* Send the next packets of the message in @w, or see that no answer comes. */
+enum rc_next rc_roce_step(struct fwsim_qp *qp, const struct rc_wqe *w);
+/* The message at sq_ci goes as packets, and will to its end. */
+bool rc_roce_active(const struct fwsim_qp *qp);
+void rc_roce_datagram(struct fwsim_qp *qp, const struct rc_datagram *d);
 
 #endif

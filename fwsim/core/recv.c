@@ -69,6 +69,24 @@ bool rc_recv_post(struct fwsim_qp *peer, uint8_t cqe[64], bool solicited)
 	return true;
 }
 
+bool rc_recv_complete(struct fwsim_qp *peer, uint8_t op, uint32_t src, const uint8_t imm[4],
+		      uint32_t bytes, bool solicited)
+{
+	uint8_t cqe[64];
+
+	rc_cqe_fill(peer, cqe,
+		    op == IFC_WQE_SEND	     ? IFC_CQE_RESP_SEND :
+		    op == IFC_WQE_SEND_IMM   ? IFC_CQE_RESP_SEND_IMM :
+		    op == IFC_WQE_SEND_INVAL ? IFC_CQE_RESP_SEND_INV :
+					       IFC_CQE_RESP_WR_IMM,
+		    0, 0);
+	ifc_st32(cqe + 24, src);
+	if (op != IFC_WQE_SEND)
+		memcpy(cqe + 36, imm, 4);
+	ifc_st32(cqe + 44, bytes);
+	return rc_recv_post(peer, cqe, solicited);
+}
+
 /* An error CQE for the WQE in use. */
 static bool recv_post_error(struct fwsim_qp *peer, enum ifc_cqe_synd synd)
 {

@@ -468,6 +468,7 @@ enum ifc_status fwsim_cmd_2rst_qp(struct fwsim_cmd *cmd)
 	if (st != IFC_ST_OK)
 		return st;
 	fwsim_qp_unschedule(qp);
+	fwsim_roce_free(qp);
 	qp->sq_ci = 0;
 	qp->sq_pi = 0;
 	qp->rq_ci = 0;

@@ -4,14 +4,11 @@
  * it is there as a whole or not at all, and the sender never learns which.
  *
  * The first 40 bytes of a receive list are for the global route header. A RoCE v2 packet has an IP header
- * in its place: of IPv6 all 40 bytes, of IPv4 the last 20. No packet is made on this card; the header is
- * what the address vector and the sender's RoCE address table would have put on the wire.
+ * in its place: of IPv6 all 40 bytes, of IPv4 the last 20. For a QP of this card no packet is made; the header
+ * is what the address vector and the sender's RoCE address table would have put on the wire.
  */
 #include "rc.h"
 
-#define GRH_LEN 40u
-#define GRH_IPV4 20u /* place of an IPv4 header in it */
-#define GSI_QPN 1u
 #define QKEY_PRIVILEGED 0x80000000u
 
 /* Headers behind the IP header: UDP, BTH, DETH, and the ICRC behind the payload. */
@@ -23,25 +20,7 @@
 #define ROCE_V1 0
 #define ROCE_L3_IPV4 0
 
-/* Address vector of a send WQE: 48 bytes. */
-#define AV_QKEY 0
-#define AV_DQPN 8
 #define AV_EXTENDED 0x80000000u
-#define AV_FL 13 /* bit 7: back to the sender */
-#define AV_RMAC 20
-#define AV_TCLASS 26
-#define AV_HOP_LIMIT 27
-#define AV_GRH_GID_FL 28
-#define AV_RGID 32
-
-struct datagram {
-	uint32_t qkey, dqpn, sqpn;
-	const uint8_t *av;
-	uint8_t grh[GRH_LEN];
-	uint8_t l3_type; /* of the CQE: 0 GRH, 1 IPv6, 2 IPv4 */
-	uint32_t len;
-	uint8_t data[4096];
-};
 
 static uint16_t ip_csum(const uint8_t *p, size_t len)
 {
@@ -54,38 +33,38 @@ static uint16_t ip_csum(const uint8_t *p, size_t len)
 	return (uint16_t)~sum;
 }
 
-static void grh_ipv4(struct datagram *d, const uint8_t *sgid, uint32_t pay)
+static void grh_ipv4(struct rc_datagram *d, const uint8_t *sgid, uint32_t pay)
 {
-	uint8_t *ip = d->grh + GRH_IPV4;
+	uint8_t *ip = d->grh + RC_GRH_IPV4;
 
 	ip[0] = 0x45;
-	ip[1] = d->av[AV_TCLASS];
+	ip[1] = d->av[RC_AV_TCLASS];
 	ifc_st16(ip + 2, (uint16_t)(20 + pay));
 	ip[6] = 0x40; /* not to be fragmented */
-	ip[8] = d->av[AV_HOP_LIMIT];
+	ip[8] = d->av[RC_AV_HOP_LIMIT];
 	ip[9] = IP_UDP;
 	memcpy(ip + 12, sgid + 12, 4);
-	memcpy(ip + 16, d->av + AV_RGID + 12, 4);
+	memcpy(ip + 16, d->av + RC_AV_RGID + 12, 4);
 	ifc_st16(ip + 10, ip_csum(ip, 20));
 	d->l3_type = 2;
 }
 
-static void grh_ipv6(struct datagram *d, const uint8_t *sgid, uint32_t pay, uint8_t next)
+static void grh_ipv6(struct rc_datagram *d, const uint8_t *sgid, uint32_t pay, uint8_t next)
 {
-	ifc_st32(d->grh, 6u << 28 | (uint32_t)d->av[AV_TCLASS] << 20 |
-				 (ifc_ld32(d->av + AV_GRH_GID_FL) & 0xfffff));
+	ifc_st32(d->grh, 6u << 28 | (uint32_t)d->av[RC_AV_TCLASS] << 20 |
+				 (ifc_ld32(d->av + RC_AV_GRH_GID_FL) & 0xfffff));
 	ifc_st16(d->grh + 4, (uint16_t)pay);
 	d->grh[6] = next;
-	d->grh[7] = d->av[AV_HOP_LIMIT];
+	d->grh[7] = d->av[RC_AV_HOP_LIMIT];
 	memcpy(d->grh + 8, sgid, 16);
-	memcpy(d->grh + 24, d->av + AV_RGID, 16);
+	memcpy(d->grh + 24, d->av + RC_AV_RGID, 16);
 	d->l3_type = next == IP_UDP;
 }
 
 /* False: the sender has no address at the index that the address vector names. */
-static bool datagram_grh(const struct fwsim_vhca *v, struct datagram *d)
+static bool datagram_grh(const struct fwsim_vhca *v, struct rc_datagram *d)
 {
-	uint32_t index = ifc_ld32(d->av + AV_GRH_GID_FL) >> 20 & 0xff;
+	uint32_t index = ifc_ld32(d->av + RC_AV_GRH_GID_FL) >> 20 & 0xff;
 	uint32_t pay = TRANSPORT_LEN + (d->len + 3) / 4 * 4;
 	static const uint8_t none[16];
 	const uint8_t *gid, *l3;
@@ -110,7 +89,7 @@ static struct fwsim_qp *datagram_qp(struct fwsim_vhca *v, uint32_t qpn)
 {
 	struct fwsim_qp *qp;
 
-	if (qpn != GSI_QPN) {
+	if (qpn != RC_GSI_QPN) {
 		qp = fwsim_table_get(&v->obj[FWSIM_OBJ_QP], qpn);
 		return qp && qp->st == IFC_QP_ST_UD ? qp : NULL;
 	}
@@ -122,39 +101,34 @@ static struct fwsim_qp *datagram_qp(struct fwsim_vhca *v, uint32_t qpn)
 
 /* Into the receive list, header first. */
 static enum fwsim_mkey_fault datagram_scatter(struct fwsim_qp *peer, const struct rc_wqe *r,
-					      const struct datagram *d)
+					      const struct rc_datagram *d)
 {
-	enum fwsim_mkey_fault f = rc_scatter(peer, r, 0, d->grh, GRH_LEN);
+	enum fwsim_mkey_fault f = rc_scatter(peer, r, 0, d->grh, RC_GRH_LEN);
 
 	if (f != FWSIM_MKEY_OK)
 		return f;
-	return rc_scatter(peer, r, GRH_LEN, d->data, d->len);
+	return rc_scatter(peer, r, RC_GRH_LEN, d->data, d->len);
 }
 
-static void datagram_complete(struct fwsim_qp *peer, const struct rc_wqe *w, const struct datagram *d)
+static void datagram_complete(struct fwsim_qp *peer, const struct rc_datagram *d)
 {
 	uint8_t cqe[64];
 
-	rc_cqe_fill(peer, cqe, w->op == IFC_WQE_SEND ? IFC_CQE_RESP_SEND : IFC_CQE_RESP_SEND_IMM, 0,
-		    0);
+	rc_cqe_fill(peer, cqe, d->has_imm ? IFC_CQE_RESP_SEND_IMM : IFC_CQE_RESP_SEND, 0, 0);
 	ifc_st32(cqe + 24, 1u << 28 | (uint32_t)d->l3_type << 24 | d->sqpn);
-	ifc_st32(cqe + 36, w->op == IFC_WQE_SEND ? 0 : ifc_ld32(w->imm));
+	ifc_st32(cqe + 36, d->has_imm ? ifc_ld32(d->imm) : 0);
 	if (peer->st == IFC_QP_ST_QP1)
 		ifc_st32(cqe + 36, 0xffff); /* the P_Key: of SENDs to the GSI it is what is told */
-	ifc_st32(cqe + 44, GRH_LEN + d->len);
-	if (!rc_recv_post(peer, cqe, w->solicited))
+	ifc_st32(cqe + 44, RC_GRH_LEN + d->len);
+	if (!rc_recv_post(peer, cqe, d->solicited))
 		rc_catas(peer, "its receive CQ takes no completion");
 }
 
-/* Why it got nowhere; NULL: it has arrived, be it with an error at the receiver. */
-static const char *datagram_deliver(struct fwsim_vhca *t, const struct rc_wqe *w,
-				    const struct datagram *d)
+const char *rc_ud_deliver(struct fwsim_vhca *t, const struct rc_datagram *d)
 {
 	struct fwsim_qp *peer;
 	struct rc_wqe r FWSIM_UNCLEARED;
 
-	if (!t)
-		return "no function has the address vector's MAC address";
 	if (!fwsim_vhca_may_respond(t))
 		return "the receiver's function may do no DMA";
 	peer = datagram_qp(t, d->dqpn);
@@ -183,28 +157,28 @@ static const char *datagram_deliver(struct fwsim_vhca *t, const struct rc_wqe *w
 		rc_catas(peer, "the bus refused its receive WQE");
 		return NULL;
 	}
-	if (r.total < GRH_LEN + d->len)
+	if (r.total < RC_GRH_LEN + d->len)
 		rc_recv_fail(peer, IFC_CQE_SYND_LOCAL_LENGTH,
 			     "the datagram and its header are longer than the receive WQE");
 	else if (datagram_scatter(peer, &r, d) != FWSIM_MKEY_OK)
 		rc_recv_fail(peer, IFC_CQE_SYND_LOCAL_PROT,
 			     "receive memory: key, rights, bounds or bus");
 	else
-		datagram_complete(peer, w, d);
+		datagram_complete(peer, d);
 	return NULL;
 }
 
 enum rc_next rc_ud_step(struct fwsim_qp *qp, const struct rc_wqe *w)
 {
-	struct datagram d = { .av = w->av };
+	struct rc_datagram d = { .av = w->av };
 	struct fwsim_vhca *t;
-	const char *why;
+	const char *why = NULL;
 	uint32_t dqpn;
 
 	if (w->total > sizeof(d.data) || w->total > 128ULL << IFC_GET(qpc, qp->ctx, mtu))
 		return rc_fail(qp, w, IFC_CQE_SYND_LOCAL_LENGTH, "a datagram longer than the MTU");
 	d.len = (uint32_t)w->total;
-	dqpn = ifc_ld32(d.av + AV_DQPN);
+	dqpn = ifc_ld32(d.av + RC_AV_DQPN);
 	if (!(dqpn & AV_EXTENDED))
 		return rc_fail(qp, w, IFC_CQE_SYND_LOCAL_QP_OP,
 			       "the address vector has no MAC address (compact form)");
@@ -215,12 +189,20 @@ enum rc_next rc_ud_step(struct fwsim_qp *qp, const struct rc_wqe *w)
 		return rc_fail(qp, w, IFC_CQE_SYND_LOCAL_PROT,
 			       "local memory: key, rights, bounds or bus");
 	d.dqpn = dqpn & 0xffffff;
-	d.sqpn = qp->st == IFC_QP_ST_QP1 ? GSI_QPN : qp->obj.id;
-	d.qkey = ifc_ld32(d.av + AV_QKEY);
+	d.sqpn = qp->st == IFC_QP_ST_QP1 ? RC_GSI_QPN : qp->obj.id;
+	d.qkey = ifc_ld32(d.av + RC_AV_QKEY);
 	if (d.qkey & QKEY_PRIVILEGED)
 		d.qkey = IFC_GET(qpc, qp->ctx, q_key);
-	t = d.av[AV_FL] & 0x80 ? qp->vhca : fwsim_roce_target(qp->vhca, d.av + AV_RMAC);
-	why = datagram_deliver(t, w, &d);
+	t = d.av[RC_AV_FL] & 0x80 ? qp->vhca : fwsim_roce_target(qp->vhca, d.av + RC_AV_RMAC);
+	d.has_imm = w->op == IFC_WQE_SEND_IMM;
+	d.solicited = w->solicited;
+	memcpy(d.imm, w->imm, sizeof(d.imm));
+	if (t)
+		why = rc_ud_deliver(t, &d);
+	else if (fwsim_roce_leaves(qp->vhca, d.av + RC_AV_RMAC))
+		rc_roce_datagram(qp, &d);
+	else
+		why = "no function has the address vector's MAC address";
 	if (why)
 		fwsim_trace_note(qp->vhca, "datagram of QP 0x%x to 0x%x is lost: %s", qp->obj.id,
 				 d.dqpn, why);

@@ -145,6 +145,8 @@ void fwsim_vhca_rescan(struct fwsim_vhca *v)
 		fwsim_cmdif_rescan(v);
 	if (fwsim_vhca_may_respond(v))
 		fwsim_event_rescan(v);
+	if (fwsim_vhca_may_respond(v))
+		fwsim_roce_rescan(v);
 	if (fwsim_vhca_may_initiate(v))
 		fwsim_rc_rescan(v);
 	if (fwsim_vhca_may_initiate(v))

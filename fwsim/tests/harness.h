@@ -28,7 +28,7 @@
 #define H_MEM_SIZE (32u << 20)
 #define H_BAR_ADDR(fn) (0x200000000ULL + ((uint64_t)(fn) << FWSIM_LOG_PF_BAR))
 #define H_VECTORS 2048
-#define H_WIRE 64
+#define H_WIRE 128
 #define H_VFS 8 /* of the default configuration */
 
 #define H_MS 1000000ULL

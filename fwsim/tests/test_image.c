@@ -6,6 +6,7 @@
 #include "mig_rig.h"
 
 #include "image.h"
+#include "roce.h"
 
 #define SRC 1u
 #define DST 2u
@@ -405,7 +406,8 @@ static void structures_have_not_grown_unseen(void **state)
 	assert_int_equal(sizeof(struct fwsim_eq), 152);
 	assert_int_equal(sizeof(struct fwsim_cq), 136);
 	assert_int_equal(sizeof(struct fwsim_srq), 320);
-	assert_int_equal(sizeof(struct fwsim_qp), 376);
+	assert_int_equal(sizeof(struct fwsim_qp), 392); /* roce points to the next */
+	assert_int_equal(sizeof(struct fwsim_roce), 1600);
 	assert_int_equal(sizeof(struct fwsim_vport), 416);
 #endif
 }
