@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Inputs for fuzz_image, fuzz_data, fuzz_eth and fuzz_cmdif to start with, in DIR/NAME; the formats are described where
- * they are read. Images are those of VFs that have worked. Most inputs of fuzz_cmdif come from seeds.c.
+ * Inputs for fuzz_image, fuzz_data, fuzz_eth, fuzz_roce and fuzz_cmdif to start with, in DIR/NAME; the formats are
+ * described where they are read. Images are those of VFs that have worked. Most inputs of fuzz_cmdif come from seeds.c.
  *
  *	make_seeds DIR
  */
@@ -436,6 +436,92 @@ static void flow(void **state)
 	seed_write(s, "flow/fdb");
 }
 
+/* ---- fuzz_roce ------------------------------------------------------------------------------ */
+
+enum { R_POST = 1, R_RECV, R_FRAME, R_TIME, R_MIG, R_BUS, R_MOVE, R_CONNECT, R_PACKET };
+#define R_QP(n) ((n) << 4)
+/* Of a packet: asks for an acknowledgement; payload of 0, 1, 255, 256, 257 … bytes; a field more. */
+#define R_ACK_REQ 2
+#define R_LEN(n) ((n) << 2)
+#define R_MORE 0x40
+
+/* A packet whose number is the expected one and @delta; @n bytes of fields follow. */
+static void roce_packet(struct seed *s, unsigned int qp, unsigned int op, unsigned int how, int delta,
+			unsigned int n, const uint8_t *more)
+{
+	BYTES(s, (uint8_t)(R_PACKET | R_QP(qp)), (uint8_t)op, (uint8_t)how, (uint8_t)delta);
+	if (n)
+		bytes(s, more, n);
+}
+
+static void roce_post(struct seed *s, unsigned int qp, unsigned int op, unsigned int len)
+{
+	BYTES(s, (uint8_t)(R_POST | R_QP(qp)), (uint8_t)op, (uint8_t)len, (uint8_t)(len >> 8), 5);
+}
+
+static void roce(void **state)
+{
+	static const uint8_t reth[] = { 4, 0x00, 0x02, 7 }; /* 512 bytes: two packets; swap or add 7 */
+	struct seed *s = data_seed();
+
+	(void)state;
+	for (unsigned int qp = 0; qp < 2; qp++) {
+		BYTES(s, (uint8_t)(R_RECV | R_QP(qp)), 0x00, 0x08, (uint8_t)(R_RECV | R_QP(qp)), 0, 8);
+		roce_packet(s, qp, 0x00, R_LEN(3), 0, 0, NULL);		       /* SEND first */
+		roce_packet(s, qp, 0x03, R_LEN(1) | R_ACK_REQ, 0, 0, NULL);    /* last, immediate */
+		roce_packet(s, qp, 0x06, R_LEN(3) | R_MORE, 0, 4, reth);       /* WRITE first */
+		roce_packet(s, qp, 0x09, R_LEN(3) | R_ACK_REQ, 0, 0, NULL);    /* last, immediate */
+		roce_packet(s, qp, 0x08, R_LEN(3) | R_ACK_REQ, -1, 0, NULL);   /* repeated */
+	}
+	roce_packet(s, 2, 0x04, R_LEN(2), 0, 0, NULL); /* a datagram */
+	for (unsigned int qp = 0; qp < 4; qp += 3) {
+		roce_packet(s, qp, 0x0c, R_MORE, 0, 4, reth); /* READ, twice */
+		roce_packet(s, qp, 0x0c, R_MORE, -2, 4, reth);
+		roce_packet(s, qp, 0x14, 0, 0, 2, reth); /* atomic, twice */
+		roce_packet(s, qp, 0x14, 0, -1, 2, reth);
+	}
+	roce_packet(s, 0, 0x04, R_LEN(1), 5, 0, NULL); /* a gap */
+	roce_packet(s, 0, 0x15, 0, 0, 0, NULL);
+	seed_write(s, "roce/requests");
+
+	s = data_seed();
+	for (unsigned int op = 0; op < 7; op++) {
+		roce_post(s, 0, op, 600);
+		roce_post(s, 3, op, 600);
+		roce_post(s, 1, op, 600);
+		roce_post(s, 2, op, 200);
+	}
+	for (unsigned int qp = 0; qp < 4; qp += 3) {
+		roce_packet(s, qp, 0x11, 0, 2, 0, NULL);
+		roce_packet(s, qp, 0x11, 0, 2, 0, NULL);
+		roce_packet(s, qp, 0x11, R_MORE, 1, 1, (const uint8_t[]){ 0x60 }); /* sequence */
+		roce_packet(s, qp, 0x11, R_MORE, 0, 1, (const uint8_t[]){ 0x21 }); /* RNR */
+		data_time(s, 22);
+		roce_packet(s, qp, 0x11, 0, 2, 0, NULL);
+		roce_packet(s, qp, 0x11, 0, 2, 0, NULL);
+		roce_packet(s, qp, 0x0d, R_LEN(3), 0, 0, NULL); /* answers to the READ */
+		roce_packet(s, qp, 0x0e, R_LEN(3), 1, 0, NULL);
+		roce_packet(s, qp, 0x11, R_MORE, 0, 1, (const uint8_t[]){ 0x62 }); /* access */
+	}
+	data_time(s, 30);
+	seed_write(s, "roce/answers");
+
+	s = data_seed();
+	roce_post(s, 0, 0, 6000);
+	roce_packet(s, 0, 0x0c, R_MORE, 0, 4, reth);
+	roce_packet(s, 0, 0x06, R_LEN(3) | R_MORE, 0, 4, reth);
+	roce_packet(s, 0, 0x11, 0, 9, 0, NULL);
+	BYTES(s, R_MIG, 1);
+	roce_packet(s, 0, 0x11, 0, 12, 0, NULL);
+	BYTES(s, R_MOVE);
+	roce_packet(s, 0, 0x08, R_LEN(3) | R_ACK_REQ, 0, 0, NULL);
+	BYTES(s, R_MIG, 2, R_MOVE);
+	roce_packet(s, 0, 0x11, 0, 23, 0, NULL);
+	BYTES(s, R_CONNECT, 3);
+	roce_post(s, 0, 3, 6000);
+	seed_write(s, "roce/moves");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +534,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(slow_commands),
 		cmocka_unit_test(registers),
 		cmocka_unit_test(flow),
+		cmocka_unit_test(roce),
 	};
 
 	if (argc != 2) {
