@@ -44,6 +44,7 @@ static void general_max(const struct fwsim_vhca *v, uint8_t *cap)
 	GEN(cap, log_max_eq_sz, 22);
 	GEN(cap, log_max_eq, 6);
 	GEN(cap, log_max_mkey, 20);
+	GEN(cap, umem_uid_0, 1); /* umems without a user context: the only ones there are */
 	GEN(cap, log_max_mrw_sz, 34);
 	GEN(cap, log_max_pd, 16);
 	GEN(cap, log_max_xrcd, 10);

@@ -62,6 +62,7 @@ enum fwsim_obj_type {
 	FWSIM_OBJ_RQ,
 	FWSIM_OBJ_RQT,
 	FWSIM_OBJ_TIR,
+	FWSIM_OBJ_UMEM,
 	FWSIM_OBJ_TYPES
 };
 
@@ -114,6 +115,17 @@ struct fwsim_pas {
 	uint8_t log_size;
 };
 
+/* User memory that other objects may have their rings and doorbell records in. @ctx is without the list. */
+struct fwsim_umem {
+	struct fwsim_obj obj;
+	IFC_BUF(umem, ctx);
+	struct fwsim_pas buf;
+	uint32_t page_offset;	/* bytes */
+};
+
+/* Umems that an object has its ring and its doorbell record in; 0: it is in none. */
+enum { FWSIM_UMEM_RING, FWSIM_UMEM_DBR, FWSIM_UMEM_USES };
+
 /* Memory key. @ctx is the mkc as created; the rest is decoded from it. key = id << 8 | mkey_7_0. */
 struct fwsim_mkey {
 	struct fwsim_obj obj;
@@ -160,6 +172,7 @@ struct fwsim_cq {
 	uint32_t page_offset;	/* bytes */
 	uint8_t log_size;
 	uint32_t uar, eqn;
+	uint32_t umem[FWSIM_UMEM_USES];
 	uint64_t dbr;
 	uint32_t pi, ci;	/* 24-bit; ci as last read from the doorbell record */
 	uint32_t last_notified;	/* pi at the last completion EQE */
@@ -208,6 +221,7 @@ struct fwsim_qp {
 	uint8_t state;		/* enum ifc_qp_state */
 	uint8_t st;		/* service type */
 	uint32_t pd, uar, cqn_snd, cqn_rcv;
+	uint32_t umem[FWSIM_UMEM_USES];
 	uint64_t dbr;
 	bool has_sq, has_rq;
 	bool has_srq;		/* receives from @srqn; an XRC target from the one that the message names */
@@ -530,6 +544,8 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v);
 	X(DEALLOC_PD, dealloc_pd) X(ALLOC_TRANSPORT_DOMAIN, alloc_transport_domain)                \
 	X(DEALLOC_TRANSPORT_DOMAIN, dealloc_transport_domain) X(ALLOC_XRCD, alloc_xrcd)            \
 	X(DEALLOC_XRCD, dealloc_xrcd)                                                              \
+	/* umem.c */                                                                               \
+	X(CREATE_UMEM, create_umem) X(DESTROY_UMEM, destroy_umem)                                  \
 	/* mkey.c */                                                                               \
 	X(CREATE_MKEY, create_mkey) X(QUERY_MKEY, query_mkey) X(DESTROY_MKEY, destroy_mkey)        \
 	/* res_eq.c */                                                                             \
@@ -687,6 +703,14 @@ enum ifc_status fwsim_pas_decode(struct fwsim_pas *pas, const uint8_t *be, uint6
 				 unsigned int log_size, uint64_t need);
 void fwsim_pas_free(struct fwsim_pas *pas);
 
+/* ---- umem.c: rings and doorbell records of CREATE commands in umem @id. They refuse the command. ---- */
+
+/* @pas, whose log_size is set, becomes the pages of [@off, @off + @need). */
+enum ifc_status fwsim_umem_ring(struct fwsim_cmd *cmd, uint32_t id, uint64_t off, uint64_t need,
+				struct fwsim_pas *pas);
+/* DMA address of the eight bytes at @off. */
+enum ifc_status fwsim_umem_dbr(struct fwsim_cmd *cmd, uint32_t id, uint64_t off, uint64_t *addr);
+
 /* ---- mkey.c: key to address walk ----------------------------------------------------------- */
 
 /* lkey that a kernel QP (rlky) may use for any DMA address; what QUERY_SPECIAL_CONTEXTS tells. */
@@ -816,6 +840,8 @@ void fwsim_roce_free(struct fwsim_qp *qp);
 
 /* Decode @obj's context into its fields; used by create and by image load. */
 enum ifc_status fwsim_mkey_decode(struct fwsim_mkey *m);
+enum ifc_status fwsim_umem_decode(struct fwsim_umem *u);
+uint64_t fwsim_umem_bytes(const struct fwsim_umem *u); /* of all its pages */
 enum ifc_status fwsim_eq_decode(struct fwsim_eq *eq);
 enum ifc_status fwsim_cq_decode(struct fwsim_cq *cq);
 enum ifc_status fwsim_srq_decode(struct fwsim_srq *srq); /* @kind is set */

@@ -148,6 +148,8 @@ enum gate_synd {
 	X(ACCESS_REG, access_reg, access_register, ANY, ENABLED, MODS)                             \
 	X(ALLOC_XRCD, alloc_xrcd, alloc_xrcd, ANY, INIT, PLAIN)                                    \
 	X(DEALLOC_XRCD, dealloc_xrcd, dealloc_xrcd, ANY, INIT, PLAIN)                              \
+	X(CREATE_UMEM, create_umem, create_umem, ANY, INIT, PLAIN)                                 \
+	X(DESTROY_UMEM, destroy_umem, destroy_umem, ANY, INIT, PLAIN)                              \
 	X(ALLOC_TRANSPORT_DOMAIN, alloc_transport_domain, alloc_transport_domain, ANY, INIT,       \
 	  PLAIN)                                                                                   \
 	X(DEALLOC_TRANSPORT_DOMAIN, dealloc_transport_domain, dealloc_transport_domain, ANY, INIT, \

@@ -9,7 +9,7 @@
 #include "core.h"
 
 #define FWSIM_IMAGE_MAGIC 0x667773696d564843ULL /* "fwsimVHC" */
-#define FWSIM_IMAGE_VERSION 2u	      /* of the format: the frame and the set of sections */
+#define FWSIM_IMAGE_VERSION 3u	      /* of the format: the frame and the set of sections */
 #define FWSIM_IMAGE_HDR 64u
 #define FWSIM_IMAGE_SECTION_HDR 16u
 /* Largest image made or taken: a VHCA with as many objects and page addresses as it may have fits. */
@@ -53,6 +53,7 @@ enum fwsim_image_section {
 	FWSIM_IMAGE_SEC_RQ,
 	FWSIM_IMAGE_SEC_RQT,
 	FWSIM_IMAGE_SEC_TIR,
+	FWSIM_IMAGE_SEC_UMEM,
 	FWSIM_IMAGE_SEC_FLOW,
 	FWSIM_IMAGE_SEC_END
 };
@@ -61,8 +62,10 @@ enum fwsim_image_section {
 static inline uint32_t fwsim_image_section_version(unsigned int section)
 {
 	switch (section) {
+	case FWSIM_IMAGE_SEC_CQ:
+		return 2; /* 1 had no umems */
 	case FWSIM_IMAGE_SEC_QP:
-		return 2; /* 1 had nothing of RoCE packets */
+		return 3; /* 1 had nothing of RoCE packets, 2 no umems */
 	default:
 		return 1;
 	}

@@ -208,6 +208,21 @@ static void xfer_mkey(struct fwsim_xfer *x, void *obj)
 	xfer_pas(x, &m->mtt, need);
 }
 
+static void xfer_umem(struct fwsim_xfer *x, void *obj)
+{
+	struct fwsim_umem *u = obj;
+
+	xfer_ctx(x, u, fwsim_umem_decode);
+	xfer_pas(x, &u->buf, fwsim_umem_bytes(u));
+}
+
+/* The umems that an object is in: whether they are there is checked when all objects are. */
+static void xfer_umem_uses(struct fwsim_xfer *x, uint32_t *umem)
+{
+	for (unsigned int i = 0; i < FWSIM_UMEM_USES; i++)
+		fwsim_xfer_u32(x, &umem[i], 0xffffff, "umem");
+}
+
 static void xfer_eq(struct fwsim_xfer *x, void *obj)
 {
 	struct fwsim_eq *eq = obj;
@@ -242,6 +257,7 @@ static void xfer_cq(struct fwsim_xfer *x, void *obj)
 	xfer_bool(x, &cq->error, "error");
 	xfer_bool(x, &cq->db_latched, "latched doorbell");
 	fwsim_xfer_u32(x, &cq->db_word, UINT32_MAX, "latched arm word");
+	xfer_umem_uses(x, cq->umem);
 }
 
 static void xfer_srq(struct fwsim_xfer *x, void *obj)
@@ -292,6 +308,7 @@ static void xfer_qp(struct fwsim_xfer *x, void *obj)
 	xfer_time(x, &qp->give_up_at, "time to give up");
 	xfer_bool(x, &qp->db_pending, "pending doorbell");
 	fwsim_xfer_roce(x, qp);
+	xfer_umem_uses(x, qp->umem);
 }
 
 static void xfer_q_counter(struct fwsim_xfer *x, void *obj)
@@ -377,6 +394,7 @@ static const struct xfer_type {
 	[FWSIM_OBJ_RQ] = { "RQ", sizeof(struct fwsim_rq), xfer_rq },
 	[FWSIM_OBJ_RQT] = { "RQT", sizeof(struct fwsim_rqt), xfer_rqt },
 	[FWSIM_OBJ_TIR] = { "TIR", sizeof(struct fwsim_tir), xfer_tir },
+	[FWSIM_OBJ_UMEM] = { "umem", sizeof(struct fwsim_umem), xfer_umem },
 };
 _Static_assert(sizeof(xfer_types) / sizeof(xfer_types[0]) == FWSIM_OBJ_TYPES,
 	       "every type of object is in the image");

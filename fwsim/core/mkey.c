@@ -78,9 +78,6 @@ static enum ifc_status mkey_check_in(struct fwsim_cmd *cmd, const uint8_t *mkc)
 	if (IFC_GET(create_mkey_in, cmd->in, mkey_umem_valid))
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MKEY_SYND_UNSUPPORTED,
 				    "a mkey of a umem is not supported");
-	if (IFC_GET(create_mkey_in, cmd->in, pg_access))
-		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MKEY_SYND_UNSUPPORTED,
-				    "on-demand paging is not supported");
 	if (IFC_GET(create_mkey_in, cmd->in, data_direct))
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MKEY_SYND_UNSUPPORTED,
 				    "data_direct is not supported");
@@ -98,6 +95,24 @@ static enum ifc_status mkey_check_in(struct fwsim_cmd *cmd, const uint8_t *mkc)
 	return IFC_ST_OK;
 }
 
+/* With pg_access an address says in its lowest bits what the page may be used for. */
+#define MTT_READ 1u
+#define MTT_WRITE 2u
+
+static bool mkey_all_present(const struct fwsim_mkey *m, const uint8_t *be, uint64_t n)
+{
+	uint64_t bytes = mkey_need(m), mask = (1ULL << m->mtt.log_size) - 1;
+	uint64_t pages = (bytes >> m->mtt.log_size) + !!(bytes & mask);
+	uint64_t need = MTT_READ;
+
+	if (m->access & (FWSIM_ACC_LW | FWSIM_ACC_RW | FWSIM_ACC_A))
+		need |= MTT_WRITE;
+	for (uint64_t i = 0; i < pages && i < n; i++)
+		if (~ifc_ld64(be + 8 * i) & need)
+			return false;
+	return true;
+}
+
 /* Take the page list of an MTT key. */
 static enum ifc_status mkey_take_list(struct fwsim_cmd *cmd, struct fwsim_mkey *m)
 {
@@ -110,6 +125,9 @@ static enum ifc_status mkey_take_list(struct fwsim_cmd *cmd, struct fwsim_mkey *
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MKEY_SYND_PAS,
 				    "translations_octword_actual_size 0x%llx is more than the command's %llu addresses",
 				    (unsigned long long)octwords, (unsigned long long)room);
+	if (IFC_GET(create_mkey_in, cmd->in, pg_access) && !mkey_all_present(m, cmd->in + off, octwords * 2))
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MKEY_SYND_UNSUPPORTED,
+				    "a page that is not there for all that the key allows: on-demand paging is not supported");
 	st = fwsim_pas_decode(&m->mtt, cmd->in + off, octwords * 2, m->mtt.log_size, mkey_need(m));
 	if (st == IFC_ST_BAD_PARAM)
 		return fwsim_refuse(cmd, st, MKEY_SYND_PAS,

@@ -13,7 +13,7 @@
 #define OBJ_MAX_PAS (1u << 22)
 
 /* Objects that one of a fixed number names; only an RQT has more. */
-#define OBJ_FIXED_REFS 5
+#define OBJ_FIXED_REFS 7
 
 struct obj_ref {
 	enum fwsim_obj_type type;
@@ -26,13 +26,14 @@ static const char *const obj_type_name[FWSIM_OBJ_TYPES] = {
 	[FWSIM_OBJ_CQ] = "CQ",	   [FWSIM_OBJ_QP] = "QP",	 [FWSIM_OBJ_Q_COUNTER] = "Q counter",
 	[FWSIM_OBJ_TIS] = "TIS",   [FWSIM_OBJ_SQ] = "SQ",	 [FWSIM_OBJ_RQ] = "RQ",
 	[FWSIM_OBJ_RQT] = "RQT",   [FWSIM_OBJ_TIR] = "TIR",	 [FWSIM_OBJ_SRQ] = "SRQ",
+	[FWSIM_OBJ_UMEM] = "umem",
 };
 
 /* Users before what they use. */
 static const enum fwsim_obj_type obj_destroy_order[FWSIM_OBJ_TYPES] = {
 	FWSIM_OBJ_TIR, FWSIM_OBJ_RQT,	FWSIM_OBJ_RQ, FWSIM_OBJ_SQ, FWSIM_OBJ_TIS,
 	FWSIM_OBJ_QP,  FWSIM_OBJ_SRQ,	FWSIM_OBJ_Q_COUNTER, FWSIM_OBJ_MKEY, FWSIM_OBJ_CQ, FWSIM_OBJ_EQ,
-	FWSIM_OBJ_PD,  FWSIM_OBJ_TD,	FWSIM_OBJ_XRCD, FWSIM_OBJ_UAR,
+	FWSIM_OBJ_PD,  FWSIM_OBJ_TD,	FWSIM_OBJ_XRCD, FWSIM_OBJ_UAR, FWSIM_OBJ_UMEM,
 };
 
 void fwsim_obj_init(struct fwsim_vhca *v)
@@ -57,6 +58,7 @@ void fwsim_obj_init(struct fwsim_vhca *v)
 	fwsim_table_init(&v->obj[FWSIM_OBJ_TIS], 0x20, (1u << FWSIM_LOG_TIS) - 0x20);
 	fwsim_table_init(&v->obj[FWSIM_OBJ_RQT], 0x30, (1u << FWSIM_LOG_RQT) - 0x30);
 	fwsim_table_init(&v->obj[FWSIM_OBJ_TIR], 0x100, (1u << FWSIM_LOG_TIR) - 0x100);
+	fwsim_table_init(&v->obj[FWSIM_OBJ_UMEM], 1, (1u << 16) - 1);
 }
 
 static struct fwsim_pas *obj_pas(enum fwsim_obj_type type, struct fwsim_obj *obj)
@@ -76,6 +78,8 @@ static struct fwsim_pas *obj_pas(enum fwsim_obj_type type, struct fwsim_obj *obj
 		return &((struct fwsim_sq *)obj)->wq.buf;
 	case FWSIM_OBJ_RQ:
 		return &((struct fwsim_rq *)obj)->wq.buf;
+	case FWSIM_OBJ_UMEM:
+		return &((struct fwsim_umem *)obj)->buf;
 	default:
 		return NULL;
 	}
@@ -89,6 +93,10 @@ static bool obj_ref(enum fwsim_obj_type type, const struct fwsim_obj *obj, unsig
 	unsigned int n = 0;
 
 #define REF(t, number) r[n++] = (struct obj_ref){ FWSIM_OBJ_##t, (number) }
+#define REF_UMEMS(umem)                                                                            \
+	for (unsigned int use = 0; use < FWSIM_UMEM_USES; use++)                                   \
+		if ((umem)[use])                                                                   \
+			REF(UMEM, (umem)[use])
 	switch (type) {
 	case FWSIM_OBJ_MKEY:
 		REF(PD, ((const struct fwsim_mkey *)obj)->pd);
@@ -101,6 +109,7 @@ static bool obj_ref(enum fwsim_obj_type type, const struct fwsim_obj *obj, unsig
 
 		REF(UAR, cq->uar);
 		REF(EQ, cq->eqn);
+		REF_UMEMS(cq->umem);
 		break;
 	}
 	case FWSIM_OBJ_SRQ: {
@@ -128,6 +137,7 @@ static bool obj_ref(enum fwsim_obj_type type, const struct fwsim_obj *obj, unsig
 			REF(XRCD, qp->xrcd);
 		else if (qp->has_srq)
 			REF(SRQ, qp->srqn);
+		REF_UMEMS(qp->umem);
 		break;
 	}
 	case FWSIM_OBJ_TIS:
@@ -173,6 +183,7 @@ static bool obj_ref(enum fwsim_obj_type type, const struct fwsim_obj *obj, unsig
 	default:
 		break;
 	}
+#undef REF_UMEMS
 #undef REF
 	if (i < n)
 		*ref = r[i];

@@ -60,37 +60,75 @@ static const char *cq_unsupported(const uint8_t *cqc)
 		return "a collapsed CQ (cc)";
 	if (IFC_GET(cqc, cqc, apu_cq))
 		return "an APU CQ";
-	if (IFC_GET(cqc, cqc, dbr_umem_valid))
-		return "a doorbell record in a umem";
 	return NULL;
+}
+
+/* Of CREATE_CQ: offset and number of the umem of the ring. Of the context: number of that of the record. */
+#define CQ_IN_UMEM_OFFSET 0x50
+#define CQ_IN_UMEM_ID 0x58
+#define CQC_DBR_UMEM_ID 0x4
+
+/* A doorbell record in a umem: the context gets its address, as of any other. */
+static enum ifc_status cq_take_dbr(struct fwsim_cmd *cmd, struct fwsim_cq *cq)
+{
+	uint64_t addr;
+	enum ifc_status st;
+
+	if (!IFC_GET(cqc, cq->ctx, dbr_umem_valid))
+		return IFC_ST_OK;
+	cq->umem[FWSIM_UMEM_DBR] = ifc_ld32(cq->ctx + CQC_DBR_UMEM_ID);
+	st = fwsim_umem_dbr(cmd, cq->umem[FWSIM_UMEM_DBR], IFC_GET64(cqc, cq->ctx, dbr_addr), &addr);
+	if (st != IFC_ST_OK)
+		return st;
+	IFC_SET64(cqc, cq->ctx, dbr_addr, addr);
+	IFC_SET(cqc, cq->ctx, dbr_umem_valid, 0);
+	ifc_st32(cq->ctx + CQC_DBR_UMEM_ID, 0);
+	return IFC_ST_OK;
+}
+
+static enum ifc_status cq_take_ring(struct fwsim_cmd *cmd, struct fwsim_cq *cq)
+{
+	uint64_t need = cq->page_offset + ((uint64_t)CQE_SIZE << cq->log_size);
+	size_t off = IFC_SZ(create_cq_in);
+	enum ifc_status st;
+
+	if (IFC_GET(create_cq_in, cmd->in, cq_umem_valid)) {
+		cq->umem[FWSIM_UMEM_RING] = ifc_ld32(cmd->in + CQ_IN_UMEM_ID);
+		return fwsim_umem_ring(cmd, cq->umem[FWSIM_UMEM_RING],
+				       ifc_ld64(cmd->in + CQ_IN_UMEM_OFFSET), need, &cq->buf);
+	}
+	st = fwsim_pas_decode(&cq->buf, cmd->in + off,
+			      cmd->in_len > off ? (cmd->in_len - off) / 8 : 0, cq->buf.log_size, need);
+	if (st == IFC_ST_BAD_PARAM)
+		return fwsim_refuse(cmd, st, CQ_SYND_PAS,
+				    "the page list does not cover 2^%u entries", cq->log_size);
+	if (st != IFC_ST_OK)
+		return fwsim_refuse(cmd, st, CQ_SYND_MEMORY, "no memory for the page list");
+	return IFC_ST_OK;
 }
 
 static enum ifc_status cq_fill(struct fwsim_cmd *cmd, struct fwsim_cq *cq)
 {
-	size_t off = IFC_SZ(create_cq_in);
 	const char *what;
 	enum ifc_status st;
 
 	memcpy(cq->ctx, IFC_CPTR(create_cq_in, cmd->in, cq_context), sizeof(cq->ctx));
-	what = IFC_GET(create_cq_in, cmd->in, cq_umem_valid) ? "a ring in a umem" :
-							       cq_unsupported(cq->ctx);
+	what = cq_unsupported(cq->ctx);
 	if (what)
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CQ_SYND_UNSUPPORTED,
 				    "%s is not supported", what);
+	st = cq_take_dbr(cmd, cq);
+	if (st != IFC_ST_OK)
+		return st;
 	st = fwsim_cq_decode(cq);
 	if (st != IFC_ST_OK)
 		return fwsim_refuse(cmd, st, CQ_SYND_SIZE,
 				    "log_cq_size %u, log_page_size %u, doorbell record 0x%llx is no ring",
 				    cq->log_size, IFC_GET(cqc, cq->ctx, log_page_size),
 				    (unsigned long long)cq->dbr);
-	st = fwsim_pas_decode(&cq->buf, cmd->in + off,
-			      cmd->in_len > off ? (cmd->in_len - off) / 8 : 0, cq->buf.log_size,
-			      cq->page_offset + ((uint64_t)CQE_SIZE << cq->log_size));
-	if (st == IFC_ST_BAD_PARAM)
-		return fwsim_refuse(cmd, st, CQ_SYND_PAS,
-				    "the page list does not cover 2^%u entries", cq->log_size);
+	st = cq_take_ring(cmd, cq);
 	if (st != IFC_ST_OK)
-		return fwsim_refuse(cmd, st, CQ_SYND_MEMORY, "no memory for the page list");
+		return st;
 	st = fwsim_obj_insert(cmd->vhca, FWSIM_OBJ_CQ, &cq->obj, &what);
 	if (st == IFC_ST_BAD_RES)
 		return fwsim_refuse(cmd, st, CQ_SYND_REF, "no such %s (UAR 0x%x, EQ %u)", what,

@@ -141,14 +141,10 @@ enum ifc_status fwsim_qp_decode(struct fwsim_qp *qp)
 }
 
 /* What the core cannot do; NULL if nothing. */
-static const char *qp_unsupported(const struct fwsim_cmd *cmd, const uint8_t *qpc)
+static const char *qp_unsupported(const uint8_t *qpc)
 {
 	if (IFC_GET(qpc, qpc, rq_type) == QP_RQ_CROSS)
 		return "a receive queue of cross-channel (rq_type)";
-	if (IFC_GET(create_qp_in, cmd->in, wq_umem_valid))
-		return "a ring in a umem";
-	if (IFC_GET(qpc, qpc, dbr_umem_valid))
-		return "a doorbell record in a umem";
 	if (IFC_GET(qpc, qpc, wq_signature))
 		return "a signature per WQE (wq_signature)";
 	if (IFC_GET(qpc, qpc, cd_master) || IFC_GET(qpc, qpc, cd_slave_send) ||
@@ -157,9 +153,51 @@ static const char *qp_unsupported(const struct fwsim_cmd *cmd, const uint8_t *qp
 	return NULL;
 }
 
-static enum ifc_status qp_fill(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
+/* Of the context: number of the umem of the doorbell record. */
+#define QPC_DBR_UMEM_ID 0xe4
+
+/* A doorbell record in a umem: the context gets its address, as of any other. */
+static enum ifc_status qp_take_dbr(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
+{
+	uint64_t addr;
+	enum ifc_status st;
+
+	if (!IFC_GET(qpc, qp->ctx, dbr_umem_valid))
+		return IFC_ST_OK;
+	qp->umem[FWSIM_UMEM_DBR] = ifc_ld32(qp->ctx + QPC_DBR_UMEM_ID);
+	st = fwsim_umem_dbr(cmd, qp->umem[FWSIM_UMEM_DBR], IFC_GET64(qpc, qp->ctx, dbr_addr), &addr);
+	if (st != IFC_ST_OK)
+		return st;
+	IFC_SET64(qpc, qp->ctx, dbr_addr, addr);
+	IFC_SET(qpc, qp->ctx, dbr_umem_valid, 0);
+	ifc_st32(qp->ctx + QPC_DBR_UMEM_ID, 0);
+	return IFC_ST_OK;
+}
+
+static enum ifc_status qp_take_rings(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
 {
 	size_t off = IFC_SZ(create_qp_in);
+	uint64_t need = qp_ring_bytes(qp);
+	enum ifc_status st;
+
+	if (IFC_GET(create_qp_in, cmd->in, wq_umem_valid) && need) {
+		qp->umem[FWSIM_UMEM_RING] = IFC_GET(create_qp_in, cmd->in, wq_umem_id);
+		return fwsim_umem_ring(cmd, qp->umem[FWSIM_UMEM_RING],
+				       IFC_GET64(create_qp_in, cmd->in, wq_umem_offset), need, &qp->buf);
+	}
+	st = fwsim_pas_decode(&qp->buf, cmd->in + off,
+			      cmd->in_len > off ? (cmd->in_len - off) / 8 : 0, qp->buf.log_size, need);
+	if (st == IFC_ST_BAD_PARAM)
+		return fwsim_refuse(cmd, st, QP_SYND_PAS,
+				    "the page list does not cover rings of 0x%llx bytes",
+				    (unsigned long long)need);
+	if (st != IFC_ST_OK)
+		return fwsim_refuse(cmd, st, QP_SYND_MEMORY, "no memory for the page list");
+	return IFC_ST_OK;
+}
+
+static enum ifc_status qp_fill(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
+{
 	const char *what;
 	enum ifc_status st;
 
@@ -169,10 +207,13 @@ static enum ifc_status qp_fill(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, QP_SYND_UNSUPPORTED,
 				    "service type 0x%x is not supported",
 				    IFC_GET(qpc, qp->ctx, st));
-	what = qp_unsupported(cmd, qp->ctx);
+	what = qp_unsupported(qp->ctx);
 	if (what)
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, QP_SYND_UNSUPPORTED,
 				    "%s is not supported", what);
+	st = qp_take_dbr(cmd, qp);
+	if (st != IFC_ST_OK)
+		return st;
 	st = fwsim_qp_decode(qp);
 	if (st != IFC_ST_OK)
 		return fwsim_refuse(cmd, st, QP_SYND_RING,
@@ -180,15 +221,9 @@ static enum ifc_status qp_fill(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
 				    IFC_GET(qpc, qp->ctx, log_page_size),
 				    (unsigned long long)qp->dbr,
 				    IFC_GET(qpc, qp->ctx, rq_type));
-	st = fwsim_pas_decode(&qp->buf, cmd->in + off,
-			      cmd->in_len > off ? (cmd->in_len - off) / 8 : 0, qp->buf.log_size,
-			      qp_ring_bytes(qp));
-	if (st == IFC_ST_BAD_PARAM)
-		return fwsim_refuse(cmd, st, QP_SYND_PAS,
-				    "the page list does not cover rings of 0x%llx bytes",
-				    (unsigned long long)qp_ring_bytes(qp));
+	st = qp_take_rings(cmd, qp);
 	if (st != IFC_ST_OK)
-		return fwsim_refuse(cmd, st, QP_SYND_MEMORY, "no memory for the page list");
+		return st;
 	qp->vhca = cmd->vhca;
 	st = fwsim_obj_insert(cmd->vhca, FWSIM_OBJ_QP, &qp->obj, &what);
 	if (st == IFC_ST_BAD_RES)

@@ -404,9 +404,9 @@ static void structures_have_not_grown_unseen(void **state)
 #if UINTPTR_MAX == UINT64_MAX
 	assert_int_equal(sizeof(struct fwsim_mkey), 120);
 	assert_int_equal(sizeof(struct fwsim_eq), 152);
-	assert_int_equal(sizeof(struct fwsim_cq), 136);
+	assert_int_equal(sizeof(struct fwsim_cq), 144);
 	assert_int_equal(sizeof(struct fwsim_srq), 320);
-	assert_int_equal(sizeof(struct fwsim_qp), 392); /* roce points to the next */
+	assert_int_equal(sizeof(struct fwsim_qp), 400); /* roce points to the next */
 	assert_int_equal(sizeof(struct fwsim_roce), 1600);
 	assert_int_equal(sizeof(struct fwsim_vport), 416);
 #endif
@@ -776,6 +776,8 @@ static const struct {
 	{ "CQ: arm", FWSIM_IMAGE_SEC_CQ, CQ_REC(0x10), 0, 3, "arm" },
 	{ "CQ: error", FWSIM_IMAGE_SEC_CQ, CQ_REC(0x14), 0, 2, "error" },
 	{ "CQ: latched", FWSIM_IMAGE_SEC_CQ, CQ_REC(0x18), 0, 2, "latched" },
+	{ "CQ: umem", FWSIM_IMAGE_SEC_CQ, CQ_REC(0x20), 0, 1, "names umem" },
+	{ "CQ: umem number", FWSIM_IMAGE_SEC_CQ, CQ_REC(0x24), 0, 0x1000000, "umem" },
 	{ "QP: number", FWSIM_IMAGE_SEC_QP, OBJ(0), 0, 1, "no such number" },
 	{ "QP: pd", FWSIM_IMAGE_SEC_QP, CTX(0x4), 0, 999, "names PD" },
 	{ "QP: sizes", FWSIM_IMAGE_SEC_QP, CTX(0x8), ~0u, 15u << 11, NULL },
@@ -796,6 +798,8 @@ static const struct {
 	{ "QP: wait", FWSIM_IMAGE_SEC_QP, QP_REC(0x28), 0, 0xffffffff, "wait" },
 	{ "QP: give up", FWSIM_IMAGE_SEC_QP, QP_REC(0x30), 0, 0xffffffff, "give up" },
 	{ "QP: doorbell", FWSIM_IMAGE_SEC_QP, QP_REC(0x38), 0, 2, "doorbell" },
+	{ "QP: umem", FWSIM_IMAGE_SEC_QP, QP_REC(0x40), 0, 1, "names umem" },
+	{ "QP: umem of the record", FWSIM_IMAGE_SEC_QP, QP_REC(0x44), 0, 9, "names umem" },
 	{ "Q counter: number", FWSIM_IMAGE_SEC_Q_COUNTER, OBJ(0), 0, 256, "no such number" },
 	{ "Q counter: other number", FWSIM_IMAGE_SEC_Q_COUNTER, OBJ(0), 0, 99, "names Q counter" },
 	{ "TIS: td", FWSIM_IMAGE_SEC_TIS, CTX(0x24), 0, 999, "names transport domain" },

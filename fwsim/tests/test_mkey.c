@@ -231,9 +231,33 @@ static void refusals_say_why(void **state)
 	begin(r, 0x1000, 0x1000);
 	IFC_SET(create_mkey_in, r->in.b, mkey_umem_valid, 1);
 	assert_refused(r, IFC_ST_BAD_PARAM, "umem");
-	begin(r, 0x1000, 0x1000);
+}
+
+/* The rights of a page are in its address: what is there for all the key allows needs no paging. */
+static void pages_say_what_they_allow(void **state)
+{
+	struct rig *r = *state;
+	uint64_t addr = h_alloc(r->h, 1, 2 * FWSIM_PAGE, FWSIM_PAGE);
+	uint8_t *pas = r->in.b + IFC_SZ(create_mkey_in);
+	uint32_t key;
+
+	begin(r, addr, 2 * FWSIM_PAGE);
+	IFC_SET(mkc, r->mkc, rw, 0);
+	IFC_SET(mkc, r->mkc, lw, 0);
+	IFC_SET(mkc, r->mkc, a, 0);
 	IFC_SET(create_mkey_in, r->in.b, pg_access, 1);
 	assert_refused(r, IFC_ST_BAD_PARAM, "on-demand");
+	ifc_st64(pas, addr | 1);
+	assert_refused(r, IFC_ST_BAD_PARAM, "on-demand"); /* the second page */
+	ifc_st64(pas + 8, (addr + FWSIM_PAGE) | 1);
+	IFC_SET(mkc, r->mkc, lw, 1);
+	assert_refused(r, IFC_ST_BAD_PARAM, "on-demand");
+	ifc_st64(pas, addr | 3);
+	ifc_st64(pas + 8, (addr + FWSIM_PAGE) | 3);
+	assert_int_equal(create(r, &key), IFC_ST_OK);
+	assert_int_equal(fwsim_mkey_write(r->d.v, key, r->d.pd, FWSIM_ACC_LW, addr + FWSIM_PAGE - 4,
+					  "over here", 9), FWSIM_MKEY_OK);
+	assert_memory_equal((char *)h_mem(r->h, 1, addr) + FWSIM_PAGE - 4, "over here", 9);
 }
 
 static void query_shows_the_context(void **state)
@@ -289,6 +313,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(mtt_reaches_its_pages),
 		TEST(iova_starts_inside_a_page),
+		TEST(pages_say_what_they_allow),
 		TEST(bounds_are_exact),
 		TEST(rights_pd_and_variant_are_checked),
 		TEST(destroyed_key_is_dead_at_once),

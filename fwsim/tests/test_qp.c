@@ -67,7 +67,7 @@ static void create_refusals_say_why(void **state)
 	REFUSED(rq_type, 1, IFC_ST_BAD_RES, "no such SRQ");
 	REFUSED(wq_signature, 1, IFC_ST_BAD_PARAM, "wq_signature");
 	REFUSED(cd_master, 1, IFC_ST_BAD_PARAM, "cross-channel");
-	REFUSED(dbr_umem_valid, 1, IFC_ST_BAD_PARAM, "umem");
+	REFUSED(dbr_umem_valid, 1, IFC_ST_BAD_RES, "no umem");
 	REFUSED(log_page_size, 20, IFC_ST_BAD_PARAM, "log_page_size 20");
 	REFUSED(log_sq_size, 15, IFC_ST_BAD_PARAM, "does not cover");
 	REFUSED(log_rq_size, 15, IFC_ST_BAD_PARAM, "does not cover");
@@ -79,7 +79,7 @@ static void create_refusals_say_why(void **state)
 #undef REFUSED
 	d_qp_in(&r->d, &in, &r->a);
 	IFC_SET(create_qp_in, in.b, wq_umem_valid, 1);
-	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_BAD_PARAM);
+	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_BAD_RES);
 	d_qp_in(&r->d, &in, &r->a);
 	IFC_SET64(qpc, qpc, dbr_addr, 0x1004);
 	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_BAD_PARAM);
