@@ -17,7 +17,7 @@ TIME ?= 60
 F ?=
 TB := scripts/toolbox run --
 
-.PHONY: help toolbox qemu kernel stock-kernel driver selftests check-core check check-all contract fuzz coverage \
+.PHONY: bench-data help toolbox qemu kernel stock-kernel driver selftests check-core check check-all contract fuzz coverage \
 	sweep lint vm demo install clean distclean
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo '  make check-all   all tests: every kernel, every size            90 min   60 min'
 	@echo '  make check KERNEL=kasan   what of it runs in a VM, under KASAN  60 min   40 min'
 	@echo '  make fuzz [TIME=S] [F=NAME]  every fuzzer, or one, for S seconds (60), with ASan and UBSan'
+	@echo '  make bench-data  speed of the data path, beside memcpy           3 min      1 min'
 	@echo '  make coverage  lines that native tests and fuzzers execute       3 min      3 min'
 	@echo '  make contract    all 108 statements of the migration contract  50 min   25 min'
 	@echo '  make sweep     each step of a migration broken in turn; prints how many cases'
@@ -80,6 +81,10 @@ check-all:
 
 fuzz:
 	@scripts/fuzz --time $(TIME) $(F)
+
+bench-data:
+	@scripts/toolbox build
+	@scripts/bench-data
 
 coverage:
 	@scripts/toolbox build
