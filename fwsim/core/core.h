@@ -681,8 +681,8 @@ struct fwsim_pieces {
 bool fwsim_pieces_add(struct fwsim_pieces *p, uint64_t addr, size_t len);
 /*
  * Move the bytes of @from to @to, as many, without a buffer between. False: that is not possible (the host
- * maps nothing there, a fault rule wants to see every DMA, the two overlap, …) and nothing has been done;
- * the copying calls then do it, or find out what is wrong.
+ * maps nothing there, a fault rule wants to see every DMA, …) and nothing has been done; the copying
+ * calls then do it, or find out what is wrong. If the two overlap, what arrives there is not defined.
  */
 bool fwsim_dma_move(const struct fwsim_pieces *to, const struct fwsim_pieces *from);
 /* Byte @off of a page list (plus @page_offset); -1 also if out of range. */

@@ -143,22 +143,6 @@ static bool dma_map(const struct fwsim_pieces *p, struct dma_maps *m, bool write
 	return true;
 }
 
-/* Is the same byte in both? */
-static bool maps_overlap(const struct dma_maps *a, const struct dma_maps *b)
-{
-	unsigned int i, k;
-
-	for (i = 0; i < a->n; i++) {
-		for (k = 0; k < b->n; k++) {
-			uintptr_t x = (uintptr_t)a->map[i].p, y = (uintptr_t)b->map[k].p;
-
-			if (x < y + b->map[k].len && y < x + a->map[i].len)
-				return true;
-		}
-	}
-	return false;
-}
-
 static void maps_copy(const struct dma_maps *to, const struct dma_maps *from)
 {
 	size_t n, to_off = 0, from_off = 0;
@@ -168,7 +152,7 @@ static void maps_copy(const struct dma_maps *to, const struct dma_maps *from)
 		const struct dma_map *d = &to->map[i], *s = &from->map[k];
 
 		n = d->len - to_off < s->len - from_off ? d->len - to_off : s->len - from_off;
-		memcpy(d->p + to_off, s->p + from_off, n);
+		memmove(d->p + to_off, s->p + from_off, n); /* a message may be for where it comes from */
 		to_off += n;
 		from_off += n;
 		if (to_off == d->len) {
@@ -187,7 +171,6 @@ bool fwsim_dma_move(const struct fwsim_pieces *to, const struct fwsim_pieces *fr
 	struct fwsim *fw = to->v->fw;
 	struct dma_maps d FWSIM_UNCLEARED, s FWSIM_UNCLEARED;
 	unsigned int i;
-	bool done;
 
 	if (!fw->ops->dma_map || fw->fault_on || !dma_plain(to) || !dma_plain(from))
 		return false;
@@ -197,19 +180,17 @@ bool fwsim_dma_move(const struct fwsim_pieces *to, const struct fwsim_pieces *fr
 		dma_unmap(from, &s, false, false);
 		return false;
 	}
-	done = !maps_overlap(&d, &s); /* a buffer gives what was there before the first byte was written */
-	if (done)
-		maps_copy(&d, &s);
-	dma_unmap(from, &s, false, done);
-	dma_unmap(to, &d, true, done);
-	for (i = 0; done && i < to->n; i++) {
+	maps_copy(&d, &s);
+	dma_unmap(from, &s, false, true);
+	dma_unmap(to, &d, true, true);
+	for (i = 0; i < to->n; i++) {
 		/* after the write, as in fwsim_dma_write() */
 		if (to->v->tracks)
 			fwsim_page_track_mark(to->v, to->piece[i].addr, to->piece[i].len);
 		if (to->v->writes)
 			fwsim_writes_note(to->v, to->piece[i].addr, to->piece[i].len);
 	}
-	return done;
+	return true;
 }
 
 /* ---- lists of pages ------------------------------------------------------------------------ */
