@@ -15,71 +15,18 @@
 
 set -u
 
-PCI=/sys/bus/pci/devices
+# shellcheck source=selftests/lib/tap.sh
+. "$(dirname "$0")/lib/tap.sh"
+
 LOOPS=10
 QUIET=120
 NVFS=8
 FW=
 PSID=
-N=0
-FAILED=0
 PF=
-MARK="test_core_probe $$ begins"
-
-# point NAME STATUS
-point() {
-	N=$((N + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $N - $1"
-	else
-		echo "not ok $N - $1"
-		FAILED=$((FAILED + 1))
-	fi
-}
-
-diag() {
-	sed 's/^/# /'
-}
-
-# Lines of the kernel log since the start that are warnings or worse, or hold a word of trouble.
-complaints() {
-	dmesg -r | awk -v mark="$MARK" '
-		index($0, mark) { on = 1; next }
-		!on { next }
-		{
-			level = $0
-			sub(/^</, "", level); sub(/>.*/, "", level); level %= 8
-			text = $0
-		}
-		/mlx5|infiniband/ && level <= 4 { print; next }
-		/WARNING|BUG:|FW pages|cmd\[|timeout|failed,|syndrome|health/ { print }'
-}
-
-# wait_for SECONDS COMMAND...: until COMMAND succeeds.
-wait_for() {
-	limit=$(($(date +%s) + $1))
-	shift
-	until "$@"; do
-		[ "$(date +%s)" -lt "$limit" ] || return 1
-		sleep 0.1
-	done
-}
-
-driver_of() {
-	basename "$(readlink "$PCI/$1/driver")" 2>/dev/null
-}
 
 bound() {
 	[ "$(driver_of "$1")" = mlx5_core ]
-}
-
-find_pf() {
-	for d in "$PCI"/*; do
-		if [ "$(cat "$d/vendor")" = 0x15b3 ] && [ -e "$d/sriov_totalvfs" ]; then
-			echo "${d##*/}"
-			return
-		fi
-	done
 }
 
 pages() {
@@ -121,7 +68,7 @@ vfs_with_driver() {
 	set_vfs "$NVFS" || return 1
 	i=0
 	while [ $i -lt "$NVFS" ]; do
-		vf=$(basename "$(readlink "$PCI/$PF/virtfn$i")")
+		vf=$(vf_of "$PF" "$i")
 		if ! wait_for 30 bound "$vf"; then
 			echo "# VF $i ($vf) has no driver"
 			return 1
@@ -175,13 +122,6 @@ quiet() {
 	devlink health show "pci/$PF" reporter fw 2>/dev/null | grep -q 'state healthy error 0'
 }
 
-clean_log() {
-	lines=$(complaints)
-	[ -n "$lines" ] || return 0
-	printf '%s\n' "$lines" | head -n 40 | diag
-	return 1
-}
-
 main() {
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -190,22 +130,17 @@ main() {
 		--vfs) NVFS=$2; shift 2 ;;
 		--fw-version) FW=$2; shift 2 ;;
 		--psid) PSID=$2; shift 2 ;;
-		*) echo "Bail out! unknown option $1"; exit 1 ;;
+		*) bail "unknown option $1" ;;
 		esac
 	done
-	echo 'TAP version 13'
-	echo "# kernel $(uname -r)"
-	PF=$(find_pf)
-	if [ -z "$PF" ]; then
-		echo 'Bail out! no mlx5 PF'
-		exit 1
-	fi
+	tap_begin
+	PF=$(find_pf) || bail "no mlx5 PF"
 	modprobe -r mlx5_core 2>/dev/null
-	echo "$MARK" >/dev/kmsg
+	log_begin test_core_probe
 	modprobe mlx5_core
 	wait_for 30 bound "$PF"; point pf_probes $?
 	dmesg | grep "mlx5_core $PF" | tail -n 8 | diag
-	devlink dev show | grep -q "^pci/$PF\$"; point devlink_dev_show $?
+	devlink dev show | grep -Eq "^pci/$PF:?\$"; point devlink_dev_show $?
 	devlink_info; point devlink_dev_info $?
 	[ "$(pages fw_pages_total)" -ge 0 ]; point page_counters_are_there $?
 	vfs_without_driver; point "vfs_enabled_and_disabled" $?
@@ -217,8 +152,7 @@ main() {
 	vfs_with_driver; point vfs_probed_after_all_that $?
 	quiet; point health_is_quiet $?
 	clean_log; point kernel_log_holds_no_complaint $?
-	echo "1..$N"
-	[ "$FAILED" -eq 0 ]
+	tap_end
 }
 
 main "$@"

@@ -13,66 +13,13 @@
 
 set -u
 
-PCI=/sys/bus/pci/devices
-IB=/sys/class/infiniband
+# shellcheck source=selftests/lib/tap.sh
+. "$(dirname "$0")/lib/tap.sh"
+# shellcheck source=selftests/lib/rdma.sh
+. "$(dirname "$0")/lib/rdma.sh"
+
 ITERS=20
-N=0
-FAILED=0
-MARK="test_rdma $$ begins"
 TMP=$(mktemp -d)
-
-point() { # NAME STATUS
-	N=$((N + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $N - $1"
-	else
-		echo "not ok $N - $1"
-		FAILED=$((FAILED + 1))
-	fi
-}
-
-diag() {
-	sed 's/^/# /'
-}
-
-wait_for() { # SECONDS COMMAND...
-	limit=$(($(date +%s) + $1))
-	shift
-	until "$@"; do
-		[ "$(date +%s)" -lt "$limit" ] || return 1
-		sleep 0.1
-	done
-}
-
-complaints() {
-	dmesg -r | awk -v mark="$MARK" '
-		index($0, mark) { on = 1; next }
-		!on { next }
-		{
-			level = $0
-			sub(/^</, "", level); sub(/>.*/, "", level); level %= 8
-			text = $0
-		}
-		/mlx5|infiniband/ && level <= 4 { print; next }
-		/WARNING|BUG:|cmd\[|timeout|syndrome/ { print }'
-}
-
-find_pf() {
-	for d in "$PCI"/*; do
-		if [ "$(cat "$d/vendor")" = 0x15b3 ] && [ -e "$d/sriov_totalvfs" ]; then
-			echo "${d##*/}"
-			return
-		fi
-	done
-	return 1
-}
-
-# RoCE device of a function, by its PCI address
-ibdev_of() {
-	for d in "$PCI/$1"/infiniband/*; do
-		[ -e "$d" ] && echo "${d##*/}"
-	done
-}
 
 netdev_up() {
 	for d in "$PCI/$1"/net/*; do
@@ -81,41 +28,17 @@ netdev_up() {
 	done
 }
 
-has_ibdev() {
-	[ -n "$(ibdev_of "$1")" ]
-}
-
-is_active() {
-	grep -q ACTIVE "$IB/$1/ports/1/state"
-}
-
-# Index of the RoCE v2 GID made of the link-local address
-gid_index() {
-	for t in "$IB/$1"/ports/1/gid_attrs/types/*; do
-		i=${t##*/}
-		grep -q "RoCE v2" "$t" 2>/dev/null || continue
-		case $(cat "$IB/$1/ports/1/gids/$i") in
-		fe80:*) echo "$i"; return ;;
-		esac
-	done
-	return 1
-}
-
-has_gid() {
-	gid_index "$1" >/dev/null
-}
-
 # pair PROGRAM SERVER_DEVICE CLIENT_DEVICE [OPTION...]: both sides of an example program
 PORT=18500
 pair() {
 	prog=$1 server=$2 client=$3
 	shift 3
 	PORT=$((PORT + 1))
-	timeout 20 "$prog" -d "$server" -g "$(gid_index "$server")" -n "$ITERS" -p "$PORT" "$@" \
+	timeout 20 "$prog" -d "$server" -g "$(gid_index "$server" fe80:)" -n "$ITERS" -p "$PORT" "$@" \
 		>"$TMP/server" 2>&1 &
 	pid=$!
 	wait_for 10 sh -c "ss -ltn | grep -q ':$PORT '" || { kill "$pid" 2>/dev/null; diag <"$TMP/server"; return 1; }
-	timeout 20 "$prog" -d "$client" -g "$(gid_index "$client")" -n "$ITERS" -p "$PORT" "$@" \
+	timeout 20 "$prog" -d "$client" -g "$(gid_index "$client" fe80:)" -n "$ITERS" -p "$PORT" "$@" \
 		127.0.0.1 >"$TMP/client" 2>&1
 	rc=$?
 	wait "$pid" || rc=1
@@ -124,21 +47,21 @@ pair() {
 }
 
 setup_functions() {
-	PF=$(find_pf) || { echo "Bail out! no PF of the card"; exit 1; }
-	echo "$MARK" >/dev/kmsg
+	PF=$(find_pf) || bail "no PF of the card"
+	log_begin test_rdma
 	modprobe mlx5_core && modprobe mlx5_ib && modprobe ib_uverbs
 	point "modprobe mlx5_ib" $?
 	wait_for 20 has_ibdev "$PF"
 	point "the PF is an RDMA device" $?
 	echo 2 >"$PCI/$PF/sriov_numvfs"
-	VF0=$(basename "$(readlink "$PCI/$PF/virtfn0")")
-	VF1=$(basename "$(readlink "$PCI/$PF/virtfn1")")
+	VF0=$(vf_of "$PF" 0)
+	VF1=$(vf_of "$PF" 1)
 	wait_for 20 has_ibdev "$VF0" && wait_for 20 has_ibdev "$VF1"
 	point "two VFs are RDMA devices" $?
 	for fn in "$PF" "$VF0" "$VF1"; do
 		wait_for 10 netdev_up "$fn"
 		dev=$(ibdev_of "$fn")
-		wait_for 10 is_active "$dev" && wait_for 10 has_gid "$dev"
+		wait_for 10 is_active "$dev" && wait_for 10 has_gid "$dev" fe80:
 		point "$dev is active and has a RoCE v2 GID" $?
 	done
 }
@@ -147,10 +70,10 @@ main() {
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--iters) ITERS=$2; shift 2 ;;
-		*) echo "Bail out! unknown option $1"; exit 1 ;;
+		*) bail "unknown option $1" ;;
 		esac
 	done
-	echo "TAP version 13"
+	tap_begin
 	setup_functions
 	pf=$(ibdev_of "$PF") vf0=$(ibdev_of "$VF0") vf1=$(ibdev_of "$VF1")
 	ibv_devinfo -v -d "$vf0" >"$TMP/devinfo" 2>&1 && grep -q PORT_ACTIVE "$TMP/devinfo" &&
@@ -171,13 +94,10 @@ main() {
 	echo 0 >"$PCI/$PF/sriov_numvfs"
 	modprobe -r mlx5_ib
 	point "modprobe -r mlx5_ib" $?
-	complaints >"$TMP/log"
-	[ ! -s "$TMP/log" ] || diag <"$TMP/log"
-	[ ! -s "$TMP/log" ]
+	clean_log
 	point "the kernel log holds no complaint" $?
-	echo "1..$N"
 	rm -r "$TMP"
-	[ "$FAILED" -eq 0 ]
+	tap_end
 }
 
 main "$@"
