@@ -390,6 +390,7 @@ uint32_t mlx5_create_mkey(struct mlx5_vf *vf, uint64_t start, uint64_t len, unsi
 	IFC_SET(mkc, mkc, lw, 1);
 	IFC_SET(mkc, mkc, rr, 1);
 	IFC_SET(mkc, mkc, rw, 1);
+	IFC_SET(mkc, mkc, a, 1);
 	IFC_SET(mkc, mkc, qpn, 0xffffff);
 	IFC_SET(mkc, mkc, mkey_7_0, MKEY_VARIANT);
 	IFC_SET(mkc, mkc, pd, vf->sw->pd);

@@ -152,6 +152,9 @@ void mlx5_post_write(struct mlx5_vf *vf, unsigned int qp, uint64_t src, uint64_t
 void mlx5_post_read(struct mlx5_vf *vf, unsigned int qp, uint64_t dst, uint64_t raddr,
 		    uint32_t rkey, uint32_t len);
 void mlx5_post_send(struct mlx5_vf *vf, unsigned int qp, uint64_t src, uint32_t len);
+/* Add @add to the eight bytes at @raddr; what they were before goes to @dst, big-endian. */
+void mlx5_post_fetch_add(struct mlx5_vf *vf, unsigned int qp, uint64_t dst, uint64_t raddr,
+			 uint32_t rkey, uint64_t add);
 void mlx5_post_recv(struct mlx5_vf *vf, unsigned int qp, uint64_t dst, uint32_t len);
 /* Another local key for the data of the send entry posted last. */
 void mlx5_set_lkey(struct mlx5_vf *vf, unsigned int qp, uint32_t lkey);

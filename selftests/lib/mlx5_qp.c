@@ -7,8 +7,10 @@
 
 #define CQE_SIZE 64U
 #define OPTPAR_RRE (1U << 1)
+#define OPTPAR_RAE (1U << 2)
 #define OPTPAR_RWE (1U << 3)
 #define PM_MIGRATED 3
+#define ATOMIC_IB_COMP 1 /* qpc.atomic_mode */
 
 void mlx5_create_cq(struct mlx5_vf *vf, unsigned int i, unsigned int log)
 {
@@ -145,6 +147,8 @@ static void connect_half(struct mlx5_vf *vf, unsigned int i, uint32_t remote, co
 		IFC_SET(qpc, q, pm_state, PM_MIGRATED);
 		IFC_SET(qpc, q, rre, 1);
 		IFC_SET(qpc, q, rwe, 1);
+		IFC_SET(qpc, q, rae, 1);
+		IFC_SET(qpc, q, atomic_mode, ATOMIC_IB_COMP);
 		IFC_SET(ads, IFC_PTR(qpc, q, primary_address_path), vhca_port_num, 1);
 		CMD(vf, RST2INIT_QP, in, out);
 	}
@@ -155,7 +159,7 @@ static void connect_half(struct mlx5_vf *vf, unsigned int i, uint32_t remote, co
 		q = IFC_PTR(init2rtr_qp_in, in, qpc);
 		IFC_SET(init2rtr_qp_in, in, opcode, MLX5_CMD_OP_INIT2RTR_QP);
 		IFC_SET(init2rtr_qp_in, in, qpn, qp->qpn);
-		IFC_SET(init2rtr_qp_in, in, opt_param_mask, OPTPAR_RRE | OPTPAR_RWE);
+		IFC_SET(init2rtr_qp_in, in, opt_param_mask, OPTPAR_RRE | OPTPAR_RAE | OPTPAR_RWE);
 		IFC_SET(qpc, q, pm_state, PM_MIGRATED);
 		IFC_SET(qpc, q, mtu, 3); /* 1024 */
 		IFC_SET(qpc, q, log_msg_max, 30);
@@ -165,6 +169,8 @@ static void connect_half(struct mlx5_vf *vf, unsigned int i, uint32_t remote, co
 		IFC_SET(qpc, q, log_rra_max, 2);
 		IFC_SET(qpc, q, rre, 1);
 		IFC_SET(qpc, q, rwe, 1);
+		IFC_SET(qpc, q, rae, 1);
+		IFC_SET(qpc, q, atomic_mode, ATOMIC_IB_COMP);
 		set_path(vf, q, mac, gid);
 		CMD(vf, INIT2RTR_QP, in, out);
 	}
@@ -255,6 +261,20 @@ void mlx5_post_read(struct mlx5_vf *vf, unsigned int qp, uint64_t dst, uint64_t 
 void mlx5_post_send(struct mlx5_vf *vf, unsigned int qp, uint64_t src, uint32_t len)
 {
 	post(vf, qp, IFC_WQE_SEND, src, 0, 0, len);
+}
+
+void mlx5_post_fetch_add(struct mlx5_vf *vf, unsigned int i, uint64_t dst, uint64_t raddr, uint32_t rkey,
+			 uint64_t add)
+{
+	struct mlx5_qp *qp = &vf->sw->qp[i];
+	uint8_t *w = sq_entry(vf, qp, qp->sq_pi);
+
+	/* the atomic segment goes between address and data */
+	post(vf, i, IFC_WQE_ATOMIC_FA, dst, raddr, rkey, 8);
+	memmove(w + 48, w + 32, 16);
+	ifc_st64(w + 32, add);
+	ifc_st64(w + 40, 0);
+	ifc_st32(w + 4, qp->qpn << 8 | 4);
 }
 
 void mlx5_post_recv(struct mlx5_vf *vf, unsigned int i, uint64_t dst, uint32_t len)

@@ -10,7 +10,6 @@
 #include "control.h"
 #include "tap.h"
 
-#define FN "vf0"
 #define PAGE ((uint64_t)4096)
 
 struct run {
@@ -24,6 +23,7 @@ struct runs {
 };
 
 static bool on;
+static unsigned int of;
 static struct runs logged, told;
 static pthread_mutex_t told_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -113,7 +113,7 @@ static struct runs ask(void)
 	struct runs s = { 0 };
 
 	while (*from) {
-		char *text = ctl_ask("oracle writes list " FN " %s", from), *save = NULL;
+		char *text = ctl_ask("oracle writes list vf%u %s", of, from), *save = NULL;
 
 		*from = '\0';
 		for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
@@ -133,6 +133,11 @@ static struct runs ask(void)
 	return s;
 }
 
+void truth_of(unsigned int vf)
+{
+	of = vf;
+}
+
 void truth_start(const struct vfio_device_feature_dma_logging_range *r, uint32_t n)
 {
 	on = ctl_available();
@@ -142,7 +147,7 @@ void truth_start(const struct vfio_device_feature_dma_logging_range *r, uint32_t
 	for (uint32_t i = 0; i < n; i++)
 		add(&logged, r[i].iova / PAGE, (r[i].iova + r[i].length + PAGE - 1) / PAGE);
 	tidy(&logged);
-	ctl("oracle writes start " FN);
+	ctl("oracle writes start vf%u", of);
 }
 
 void truth_told(uint64_t iova, uint64_t len)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The second judge of DMA logging: the simulator's own account of the pages that VF 0 has written, which
+ * The second judge of DMA logging: the simulator's own account of the pages that a VF has written, which
  * shares no code with its page tracking ("oracle writes", docs/control.rst). It also knows what was
  * reported for nothing. Without a simulator it says nothing.
  */
@@ -18,6 +18,8 @@ struct truth_counts {
 	uint64_t outside; /* told, and in no range */
 };
 
+/* Which VF of the first PF this is about from the next start on; 0 at first. */
+void truth_of(unsigned int vf);
 /* Forget everything; from now on @n ranges are logged. */
 void truth_start(const struct vfio_device_feature_dma_logging_range *r, uint32_t n);
 /* @len bytes from @iova on were reported. Any thread may say so. */
