@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "env.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "job.h"
 #include "tap.h"
 #include "vfio.h"
 
@@ -47,6 +49,26 @@ const char *env_vf2(unsigned int i)
 const char *env_pf(unsigned int i)
 {
 	return nth("VFMIG_PF_BDFS", i, "PF");
+}
+
+const char *env_pf_netdev(unsigned int i)
+{
+	static char name[32];
+	char path[128];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/net", env_pf(i));
+	d = opendir(path);
+	if (!d)
+		tap_skip("the PF is no network interface (port-type=eth)");
+	while ((e = readdir(d)))
+		if (*e->d_name != '.')
+			snprintf(name, sizeof(name), "%.31s", e->d_name);
+	closedir(d);
+	CHECK(*name);
+	job_run("ip link set %s up", name);
+	return name;
 }
 
 int env_bind(const char *bdf, const char *driver)

@@ -17,6 +17,8 @@
 const char *env_vf(unsigned int i);
 const char *env_vf2(unsigned int i);
 const char *env_pf(unsigned int i);
+/* The network interface of PF @i, set up: the links of its VFs follow. Skips the test if it has none. */
+const char *env_pf_netdev(unsigned int i);
 /* Take @bdf from its driver and give it to @driver, NULL = nobody. Returns 0 or -errno. */
 int env_bind(const char *bdf, const char *driver);
 /* "devlink dev reload" of PF @i, and its end, which must be a good one. */

@@ -59,6 +59,21 @@ struct mlx5_qp {
 	bool live;
 };
 
+/* A queue of frames (mlx5_eth.h). */
+struct mlx5_eth_q {
+	uint64_t buf, dbr, data; /* ring, doorbell record, ETH_BUF bytes per WQE */
+	uint32_t num, pi, ci;	 /* of SQ or RQ; WQEs posted and completed */
+};
+
+struct mlx5_eth {
+	struct mlx5_eth_q sq, rq;
+	uint32_t log; /* WQEs of each */
+	uint32_t lkey; /* of receive WQEs */
+	uint32_t counter_set, rung;
+	uint32_t armed[2]; /* events seen of CQ 2, 3 when it was armed last, plus 1; 0: it is not */
+	uint64_t tx_frames, rx_frames;
+};
+
 /* All that the driver knows; at offset 0 of guest memory. */
 struct mlx5_sw {
 	uint64_t magic;
@@ -77,6 +92,7 @@ struct mlx5_sw {
 	struct mlx5_eq eq[MLX5_MAX_EQ]; /* 0 commands, 1 asynchronous, 2 completions */
 	struct mlx5_cq cq[MLX5_MAX_CQ];
 	struct mlx5_qp qp[MLX5_MAX_QP];
+	struct mlx5_eth eth;
 	uint8_t test[2048]; /* the test's own books, which move along */
 };
 
