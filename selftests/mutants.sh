@@ -36,9 +36,10 @@ status=0
 for name; do
 	n=$((n + 1))
 	tests=$("$MUTANTS" tests "$name")
+	options=$("$MUTANTS" options "$name")
 	qemu=$(scripts/qemu build "--mutant=$name")
-	# shellcheck disable=SC2086 # names of tests
-	scripts/vm run --qemu "$qemu" --dir "$OUT/$name.vm" --timeout 240 -- \
+	# shellcheck disable=SC2086 # names of tests, options without spaces in them
+	scripts/vm run --qemu "$qemu" --dir "$OUT/$name.vm" --timeout 240 $options -- \
 		selftests/setup.sh -- build/selftests/$tests \
 		>"$OUT/$name.log" 2>"$OUT/$name.err" || :
 	# shellcheck disable=SC2086

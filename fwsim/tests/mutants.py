@@ -8,6 +8,7 @@
   mutants.py files NAME DIR      write the changed files of fwsim/core into DIR, print their names
   mutants.py tree NAME DIR       make the change in DIR, a copy of the tree
   mutants.py tests NAME          the program in selftests/ and its tests that have to notice it
+  mutants.py options NAME        options of scripts/vm that these tests need
   mutants.py core OUT IFC_DIR [NAME...]
                                  build the native tests with each, print TAP: a mutant
                                  that the tests do not notice is a failed point
@@ -38,17 +39,20 @@ class Mutant:
     edits: tuple[tuple[str, str, str], ...]     # file, text, its replacement
     core: str                                   # native test program
     vm: str                                     # program and tests in the VM; empty: the native one alone
+    options: str = ""                           # of scripts/vm
 
 
 # Payload takes the way through the buffer.
 NO_MOVE = (("rc.c", "#define RC_MOVE_MIN 1024u", "#define RC_MOVE_MIN UINT32_MAX"),)
 
 
-def unmarked(what: str, vm: str, *sites: tuple[str, str], also: tuple[tuple[str, str, str], ...] = ()) -> Mutant:
+def unmarked(what: str, vm: str, *sites: tuple[str, str], also: tuple[tuple[str, str, str], ...] = (),
+             frames: bool = False) -> Mutant:
     """SITES: files, and the beginnings of calls whose first argument is the function that writes."""
     edits = [(name, call, call.replace("(", ", ", 1).join(("UNMARKED(", ""))) for name, call in sites]
     edits += list(also)
-    return Mutant(what, tuple(edits), "test_page_track", f"test_dirty_kinds {vm}" if vm else "")
+    program, options = ("test_dirty_frames", "--device-arg port-type=eth") if frames else ("test_dirty_kinds", "")
+    return Mutant(what, tuple(edits), "test_page_track", f"{program} {vm}" if vm else "", options)
 
 
 MUTANTS = {
@@ -64,9 +68,10 @@ MUTANTS = {
         "payload that is moved without a buffer is not marked",
         (("dma.c", "if (to->v->tracks)", "if (false && to->v->tracks)"),),
         "test_page_track", "test_dirty_pages many_pages"),
-    "frame": unmarked("a received frame is not marked", "", ("eth_rx.c", "fwsim_lkey_write(s->v")),
-    "frame-reserved-lkey": unmarked("what a receive WQE has by the reserved lkey is not marked", "",
-                                    ("mkey.c", "fwsim_dma_write(v, va, data")),
+    "frame": unmarked("a received frame is not marked", "kind_frame", ("eth_rx.c", "fwsim_lkey_write(s->v"),
+                      frames=True),
+    "frame-reserved-lkey": unmarked("what a receive WQE has by the reserved lkey is not marked",
+                                    "kind_reserved_lkey", ("mkey.c", "fwsim_dma_write(v, va, data"), frames=True),
     "cqe": unmarked("a completion queue entry is not marked", "kind_completion",
                     ("event.c", "entry_write(v, &cq->buf")),
     "eqe": unmarked("an event queue entry is not marked", "kind_event",
@@ -157,6 +162,8 @@ def main() -> int:
             changed(name, CORE)
     elif verb == "tests" and len(args) == 1:
         print(MUTANTS[args[0]].vm)
+    elif verb == "options" and len(args) == 1:
+        print(MUTANTS[args[0]].options)
     elif verb == "files" and len(args) == 2:
         print("\n".join(write(args[0], CORE, Path(args[1]))))
     elif verb == "tree" and len(args) == 2:
