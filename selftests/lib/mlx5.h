@@ -72,6 +72,7 @@ struct mlx5_eth {
 	uint32_t counter_set, rung;
 	uint32_t armed[2]; /* events seen of CQ 2, 3 when it was armed last, plus 1; 0: it is not */
 	uint64_t tx_frames, rx_frames;
+	uint64_t tx_before, rx_before; /* what the vport had counted: of who used the VF before */
 };
 
 /* All that the driver knows; at offset 0 of guest memory. */

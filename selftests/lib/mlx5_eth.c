@@ -253,10 +253,29 @@ static void set_list(struct mlx5_vf *vf, unsigned int type, const uint8_t (*mac)
 	free(in);
 }
 
+static uint64_t vport_frames(const uint8_t *out, bool sent)
+{
+	return sent ? IFC_GET64(query_vport_counter_out, out, transmitted_eth_unicast.packets) +
+			      IFC_GET64(query_vport_counter_out, out, transmitted_eth_multicast.packets) +
+			      IFC_GET64(query_vport_counter_out, out, transmitted_eth_broadcast.packets) :
+		      IFC_GET64(query_vport_counter_out, out, received_eth_unicast.packets) +
+			      IFC_GET64(query_vport_counter_out, out, received_eth_multicast.packets) +
+			      IFC_GET64(query_vport_counter_out, out, received_eth_broadcast.packets);
+}
+
+static void query_vport(struct mlx5_vf *vf, uint8_t *out, size_t outlen)
+{
+	IFC_BUF(query_vport_counter_in, in) = { 0 };
+
+	IFC_SET(query_vport_counter_in, in, opcode, MLX5_CMD_OP_QUERY_VPORT_COUNTER);
+	mlx5_cmd_ok(vf, "QUERY_VPORT_COUNTER", in, sizeof(in), out, outlen);
+}
+
 void mlx5_eth_start(struct mlx5_vf *vf, unsigned int log, bool rlky, const uint8_t (*mc)[6],
 		    unsigned int n_mc)
 {
 	uint8_t list[9][6] = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+	IFC_BUF(query_vport_counter_out, out) = { 0 };
 	struct mlx5_eth *e = eth(vf);
 	uint32_t td;
 
@@ -266,6 +285,9 @@ void mlx5_eth_start(struct mlx5_vf *vf, unsigned int log, bool rlky, const uint8
 	e->lkey = rlky ? mlx5_reserved_lkey(vf) : vf->sw->mkey;
 	mlx5_create_cq(vf, CQ_TX, log + 1);
 	mlx5_create_cq(vf, CQ_RX, log + 1);
+	query_vport(vf, out, sizeof(out));
+	e->tx_before = vport_frames(out, true);
+	e->rx_before = vport_frames(out, false);
 	td = alloc_number(vf, MLX5_CMD_OP_ALLOC_TRANSPORT_DOMAIN, "ALLOC_TRANSPORT_DOMAIN");
 	e->counter_set = alloc_number(vf, MLX5_CMD_OP_ALLOC_Q_COUNTER, "ALLOC_Q_COUNTER") & 0xff;
 	create_sq(vf, td);
@@ -420,26 +442,14 @@ static unsigned int take_all(struct mlx5_vf *vf)
 	return n;
 }
 
-static uint64_t vport_frames(const uint8_t *out, bool sent)
-{
-	return sent ? IFC_GET64(query_vport_counter_out, out, transmitted_eth_unicast.packets) +
-			      IFC_GET64(query_vport_counter_out, out, transmitted_eth_multicast.packets) +
-			      IFC_GET64(query_vport_counter_out, out, transmitted_eth_broadcast.packets) :
-		      IFC_GET64(query_vport_counter_out, out, received_eth_unicast.packets) +
-			      IFC_GET64(query_vport_counter_out, out, received_eth_multicast.packets) +
-			      IFC_GET64(query_vport_counter_out, out, received_eth_broadcast.packets);
-}
-
 void mlx5_eth_balance(struct mlx5_vf *vf, uint32_t *no_wqe)
 {
-	IFC_BUF(query_vport_counter_in, in) = { 0 };
 	IFC_BUF(query_q_counter_in, qin) = { 0 };
 	IFC_BUF(query_vport_counter_out, out) = { 0 };
 	IFC_BUF(query_q_counter_out, qout) = { 0 };
 	struct mlx5_eth *e = eth(vf);
 	uint64_t start = 0;
 
-	IFC_SET(query_vport_counter_in, in, opcode, MLX5_CMD_OP_QUERY_VPORT_COUNTER);
 	IFC_SET(query_q_counter_in, qin, opcode, MLX5_CMD_OP_QUERY_Q_COUNTER);
 	IFC_SET(query_q_counter_in, qin, counter_set_id, e->counter_set);
 	/* an account of one moment: nothing has come while it was made */
@@ -447,12 +457,12 @@ void mlx5_eth_balance(struct mlx5_vf *vf, uint32_t *no_wqe)
 		CHECK_MSG(wait_more(&start, 20000), "%u of %u send WQEs are complete, or frames never cease",
 			  e->sq.ci, e->sq.pi);
 		take_all(vf);
-		CMD(vf, QUERY_VPORT_COUNTER, in, out);
+		query_vport(vf, out, sizeof(out));
 		CMD(vf, QUERY_Q_COUNTER, qin, qout);
 	} while (take_all(vf) || e->sq.pi != e->sq.ci);
 	*no_wqe = IFC_GET(query_q_counter_out, qout, out_of_buffer);
-	CHECK_EQ(vport_frames(out, true), e->tx_frames);
-	CHECK_EQ(vport_frames(out, false), e->rx_frames + *no_wqe);
+	CHECK_EQ(vport_frames(out, true) - e->tx_before, e->tx_frames);
+	CHECK_EQ(vport_frames(out, false) - e->rx_before, e->rx_frames + *no_wqe);
 }
 
 void mlx5_eth_mac(struct mlx5_vf *vf, uint8_t mac[6])
