@@ -26,9 +26,14 @@ void fwsim_cap_eth_general(const struct fwsim_vhca *v, uint8_t *cap)
 	GEN(cap, vport_counters, 1);
 	GEN(cap, eswitch_manager, pf);
 	GEN(cap, log_max_l2_table, pf ? FWSIM_LOG_L2_TABLE : 0);
+	if (!v->fw->cfg.no_striding_rq) {
+		GEN(cap, striding_rq, 1);
+		GEN(cap, ext_stride_num_range, 1);
+		GEN(cap, umr_ptr_rlky, 1);
+	}
 }
 
-static void offloads(uint8_t *cap)
+static void offloads(const struct fwsim_vhca *v, uint8_t *cap)
 {
 	ETH(cap, csum_cap, 1);
 	ETH(cap, vlan_cap, 1);
@@ -37,6 +42,7 @@ static void offloads(uint8_t *cap)
 	ETH(cap, wqe_inline_mode, INLINE_MODE_NOT_REQUIRED);
 	ETH(cap, rss_ind_tbl_cap, FWSIM_LOG_RQT_SIZE);
 	ETH(cap, cqe_checksum_full, 1);
+	ETH(cap, reg_umr_sq, !v->fw->cfg.no_striding_rq);
 }
 
 /* The fields that flow.c looks at, each with any mask. */
@@ -105,7 +111,7 @@ bool fwsim_cap_eth(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap)
 		return false;
 	switch (type) {
 	case CAP_ETHERNET_OFFLOADS:
-		offloads(cap);
+		offloads(v, cap);
 		return true;
 	case CAP_FLOW_TABLE:
 		tables(IFC_PTR(flow_table_nic_cap, cap, flow_table_properties_nic_receive));

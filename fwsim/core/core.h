@@ -76,6 +76,9 @@ struct fwsim_obj {
 	uint32_t refs;
 };
 
+/* Addresses in page lists that one VHCA may have, all objects together: 16 GiB in 4 KiB pages. */
+#define FWSIM_MAX_PAS (1u << 22)
+
 /* Objects of one type by id: a dense array from @base on, so that walking it is in order of id. */
 struct fwsim_table {
 	struct fwsim_obj **slot;
@@ -136,8 +139,9 @@ struct fwsim_mkey {
 	uint8_t access;		/* FWSIM_ACC_* */
 	bool pa;		/* access mode PA, or length64: the address is the DMA address */
 	bool length64;
-	bool free;		/* not usable (free=1 at creation) */
-	struct fwsim_pas mtt;
+	bool free;		/* not usable, until a UMR WQE makes it so */
+	bool umr;		/* UMR may change it: an MTT key with umr_en */
+	struct fwsim_pas mtt;	/* of a @umr key all that it has room for, of others what the range takes */
 };
 
 #define FWSIM_ACC_LR 1
@@ -701,6 +705,8 @@ int fwsim_ring_read(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t 
  */
 enum ifc_status fwsim_pas_decode(struct fwsim_pas *pas, const uint8_t *be, uint64_t n,
 				 unsigned int log_size, uint64_t need);
+/* Append pages of address 0 until there are @n. NO_RESOURCES on memory. */
+enum ifc_status fwsim_pas_extend(struct fwsim_pas *pas, uint32_t n);
 void fwsim_pas_free(struct fwsim_pas *pas);
 
 /* ---- umem.c: rings and doorbell records of CREATE commands in umem @id. They refuse the command. ---- */
@@ -735,6 +741,22 @@ bool fwsim_mkey_pieces(struct fwsim_pieces *p, uint32_t key, uint32_t pd, unsign
 		       size_t len);
 /* SEND with invalidate names @key: it cannot be used any more. False: that key cannot be invalidated so. */
 bool fwsim_mkey_invalidate(struct fwsim_vhca *v, uint32_t key, uint32_t pd);
+/* Bytes that the page list of @m must cover for its range; 0 if it is not usable, or has none. */
+uint64_t fwsim_mkey_need(const struct fwsim_mkey *m);
+
+/* ---- umr.c: WQEs that change keys ----------------------------------------------------------- */
+
+/* What a UMR WQE may do, by the queue that it is in. */
+struct fwsim_umr_by {
+	struct fwsim_vhca *v;
+	uint32_t pd; /* of the key, and of the memory with the list */
+	bool rlky;
+};
+/*
+ * Execute the UMR WQE @wqe of @len bytes, control segment included, on one of the keys. All of it, or a
+ * syndrome (enum ifc_cqe_synd) with the reason in *@why, and nothing has changed. 0: done.
+ */
+uint8_t fwsim_umr(const struct fwsim_umr_by *by, const uint8_t *wqe, size_t len, const char **why);
 
 /* The same by the local key in a WQE, for local reads and writes; @rlky: its queue may use the reserved one. */
 enum fwsim_mkey_fault fwsim_lkey_read(struct fwsim_vhca *v, bool rlky, uint32_t key, uint32_t pd,

@@ -312,6 +312,21 @@ enum ifc_status fwsim_pas_decode(struct fwsim_pas *pas, const uint8_t *be, uint6
 	return IFC_ST_OK;
 }
 
+enum ifc_status fwsim_pas_extend(struct fwsim_pas *pas, uint32_t n)
+{
+	uint64_t *addr;
+
+	if (n <= pas->n)
+		return IFC_ST_OK;
+	addr = realloc(pas->addr, (size_t)n * sizeof(*addr));
+	if (!addr)
+		return IFC_ST_NO_RESOURCES;
+	memset(addr + pas->n, 0, (size_t)(n - pas->n) * sizeof(*addr));
+	pas->addr = addr;
+	pas->n = n;
+	return IFC_ST_OK;
+}
+
 void fwsim_pas_free(struct fwsim_pas *pas)
 {
 	free(pas->addr);

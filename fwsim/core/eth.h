@@ -62,13 +62,15 @@ uint16_t fwsim_csum_pseudo(const struct fwsim_frame *f, uint32_t l4_len);
 
 /* ---- work queues, TIS, TIR, RQT: res_wq.c, res_tir.c --------------------------------------- */
 
+enum fwsim_wq_type { FWSIM_WQ_LIST, FWSIM_WQ_CYCLIC, FWSIM_WQ_LIST_STRIDING, FWSIM_WQ_CYCLIC_STRIDING };
+
 /* The `wq` part of an SQ's, RQ's or RMP's context. */
 struct fwsim_wq {
 	struct fwsim_pas buf;
 	uint32_t page_offset;	/* bytes */
 	uint32_t pd, uar;
 	uint64_t dbr;
-	uint8_t type;		/* 0 linked list, 1 cyclic, 2 linked list striding, 3 cyclic striding */
+	uint8_t type;		/* enum fwsim_wq_type */
 	uint8_t log_stride, log_size; /* bytes of one, how many */
 	uint8_t log_strides, log_stride_bytes; /* striding: strides of a WQE, bytes of one */
 };
@@ -100,7 +102,13 @@ struct fwsim_rq {
 	bool vsd;		/* VLAN tags stay in the frame */
 	uint16_t ci;		/* next WQE */
 	uint16_t posted;	/* WQEs from ci on that are known to be there; not in an image */
-	uint16_t stride;	/* striding: next stride of that WQE */
+	/* Striding: */
+	uint16_t wqe;		/* number of the next WQE in the ring; a list may have any order */
+	uint16_t stride;	/* next stride of that WQE */
+	bool fetched;		/* what follows has been read from it; not in an image */
+	uint16_t next;		/* the WQE after it */
+	uint32_t seg_key, seg_len;
+	uint64_t seg_addr;
 };
 
 struct fwsim_tis {
@@ -133,6 +141,11 @@ struct fwsim_q_counter {
 	struct fwsim_obj obj;
 	uint32_t out_of_buffer;
 };
+
+static inline bool fwsim_wq_striding(const struct fwsim_wq *wq)
+{
+	return wq->type >= FWSIM_WQ_LIST_STRIDING;
+}
 
 /* Bytes that the ring takes, from the start of its first page. */
 uint64_t fwsim_wq_bytes(const struct fwsim_wq *wq);

@@ -7,7 +7,7 @@
  * memory is gone, and the WQE stays. Memory that cannot be written is an error of the queue: its WQE is
  * completed with an error, and the RQ is in ERR. MODIFY_RQ leads out of it.
  */
-#include "eth.h"
+#include "eth_rx.h"
 
 #define TABLE_NIC_RX 0
 
@@ -34,15 +34,6 @@
 #define CQE_L4_UDP (2u << 4)
 #define CQE_L4_TCP_ACK (3u << 4)
 #define CQE_L4_TCP_ACK_DATA (4u << 4)
-
-/* A frame on its way, and what of it is the same for all RQs that get it. */
-struct rx {
-	struct fwsim_vhca *v;
-	const struct fwsim_frame *f;
-	bool summed;
-	uint16_t sum;	   /* of all behind the Ethernet header */
-	uint8_t ok, types; /* hds_ip_ext, l4_l3_hdr_type */
-};
 
 /* Where the next bytes go. */
 struct rx_scatter {
@@ -122,8 +113,7 @@ static void rx_look(struct rx *rx)
 
 /* ---- the ring -------------------------------------------------------------------------------- */
 
-/* Is there a receive WQE? -1 if the bus refused its record. */
-static int rq_posted(struct fwsim_vhca *v, struct fwsim_rq *rq)
+int rx_posted(struct fwsim_vhca *v, struct fwsim_rq *rq)
 {
 	uint8_t be[4];
 
@@ -174,11 +164,14 @@ static uint64_t scatter_room(struct rx_scatter s)
 	return total;
 }
 
-static enum fwsim_mkey_fault scatter(struct rx_scatter *s, const uint8_t *p, uint32_t len)
+/* The parts of a frame come in their order. */
+static enum fwsim_mkey_fault scatter(void *arg, uint32_t off, const uint8_t *p, uint32_t len)
 {
+	struct rx_scatter *s = arg;
 	enum fwsim_mkey_fault f;
 	uint32_t n;
 
+	(void)off;
 	for (; len; len -= n, p += n, s->off += n) {
 		if (!scatter_more(s, &n))
 			return FWSIM_MKEY_BOUNDS;
@@ -194,17 +187,33 @@ static enum fwsim_mkey_fault scatter(struct rx_scatter *s, const uint8_t *p, uin
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-/* Its driver cannot be told by a completion: an event says so. */
-static void rq_catas(struct fwsim_vhca *v, struct fwsim_rq *rq, const char *why)
+void rx_catas(struct fwsim_vhca *v, struct fwsim_rq *rq, const char *why)
 {
 	fwsim_trace_simple(v, FWSIM_TRACE_QP, rq->obj.id, 0, rq->ci, why);
 	rq->state = FWSIM_WQ_ERR;
 	fwsim_event_queue(v, IFC_EVENT_WQ_CATAS_ERROR, FWSIM_EVENT_RQ, rq->obj.id);
 }
 
-static bool rq_post_error(struct fwsim_vhca *v, struct fwsim_rq *rq, enum ifc_cqe_synd synd)
+/* An error CQE that ends the WQE in use, and the step over it. False as fwsim_cq_post(). */
+static bool rq_end_wqe(struct fwsim_vhca *v, struct fwsim_rq *rq, enum ifc_cqe_synd synd)
 {
-	return fwsim_cqe_error(v, rq->cqn, IFC_CQE_RESP_ERR, 0, rq->obj.id, rq->ci, synd);
+	struct rx_cqe c = { .counter = rq->ci };
+	uint8_t cqe[64];
+
+	if (fwsim_wq_striding(&rq->wq) && rx_stride_rest(v, rq, &c))
+		return false;
+	fwsim_cqe_init(v, cqe, IFC_CQE_RESP_ERR, 0, rq->obj.id, c.counter);
+	memset(cqe + 48, 0, 8); /* no time stamp, the syndrome is there */
+	ifc_st16(cqe + 2, c.wqe_id);
+	ifc_st32(cqe + 44, c.byte_cnt);
+	cqe[55] = (uint8_t)synd;
+	if (!fwsim_cq_post(v, rq->cqn, cqe, true))
+		return false;
+	if (fwsim_wq_striding(&rq->wq))
+		rx_stride_used(rq);
+	else
+		rq_used(rq);
+	return true;
 }
 
 void fwsim_rq_to_err(struct fwsim_vhca *v, struct fwsim_rq *rq)
@@ -215,54 +224,53 @@ void fwsim_rq_to_err(struct fwsim_vhca *v, struct fwsim_rq *rq)
 	if (!IFC_GET(rqc, rq->ctx, flush_in_error_en) || !fwsim_vhca_may_respond(v))
 		return;
 	rq->posted = 0; /* also what was posted meanwhile */
-	if (rq_posted(v, rq) <= 0)
+	if (rx_posted(v, rq) <= 0)
 		return;
-	for (n = 1u << rq->wq.log_size; n && rq->posted; n--) {
-		if (!rq_post_error(v, rq, IFC_CQE_SYND_WR_FLUSH))
+	for (n = 1u << rq->wq.log_size; n && rq->posted; n--)
+		if (!rq_end_wqe(v, rq, IFC_CQE_SYND_WR_FLUSH))
 			return;
-		rq_used(rq);
-	}
 }
 
-static void rq_fail(struct fwsim_vhca *v, struct fwsim_rq *rq, enum ifc_cqe_synd synd,
-		    const char *why)
+void rx_fail(struct fwsim_vhca *v, struct fwsim_rq *rq, enum ifc_cqe_synd synd, const char *why)
 {
-	if (!rq_post_error(v, rq, synd)) {
-		rq_catas(v, rq, "its CQ takes no completion");
+	uint16_t ci = rq->ci;
+
+	if (!rq_end_wqe(v, rq, synd)) {
+		rx_catas(v, rq, "its CQ takes no completion");
 		return;
 	}
-	fwsim_trace_simple(v, FWSIM_TRACE_QP, rq->obj.id, synd, rq->ci, why);
-	rq_used(rq);
+	fwsim_trace_simple(v, FWSIM_TRACE_QP, rq->obj.id, synd, ci, why);
 	fwsim_rq_to_err(v, rq);
 }
 
 /* ---- into an RQ ------------------------------------------------------------------------------ */
 
-static bool rq_complete(struct rx *rx, struct fwsim_rq *rq, uint32_t len, bool strip, uint32_t tag,
-			uint32_t hash, uint8_t hash_type)
+bool rx_complete(const struct rx_at *at, const struct rx_cqe *c)
 {
+	const struct fwsim_frame *f = at->rx->f;
 	uint16_t sum;
 	uint8_t cqe[64];
 
-	rx_look(rx);
-	fwsim_cqe_init(rx->v, cqe, IFC_CQE_RESP_SEND, 0, tag & 0xffffff, rq->ci);
-	ifc_st32(cqe + 12, hash);
-	cqe[16] = hash_type;
-	sum = rx->sum;
-	cqe[29] = rx->types;
-	if (strip) { /* the tag is not part of the frame any more, so also not of its sum */
-		sum = sum_add(sum, (uint16_t)~sum_part(rx->f, ETH_HLEN, ETH_HLEN + TAG_LEN, false));
+	rx_look(at->rx);
+	fwsim_cqe_init(at->rx->v, cqe, IFC_CQE_RESP_SEND, 0, at->tag & 0xffffff, c->counter);
+	ifc_st16(cqe + 2, c->wqe_id);
+	ifc_st32(cqe + 12, at->hash);
+	cqe[16] = at->hash_type;
+	sum = at->rx->sum;
+	cqe[29] = at->rx->types;
+	if (at->strip) { /* the tag is not part of the frame any more, so also not of its sum */
+		sum = sum_add(sum, (uint16_t)~sum_part(f, ETH_HLEN, ETH_HLEN + TAG_LEN, false));
 		cqe[29] |= CQE_VLAN;
-		ifc_st16(cqe + 30, rx->f->tci);
+		ifc_st16(cqe + 30, f->tci);
 	}
 	ifc_st16(cqe + 20, sum);
-	cqe[28] = rx->ok;
-	ifc_st32(cqe + 32, IFC_GET(rqc, rq->ctx, user_index));
-	ifc_st32(cqe + 44, len);
-	return fwsim_cq_post(rx->v, rq->cqn, cqe, false);
+	cqe[28] = at->rx->ok;
+	ifc_st32(cqe + 32, IFC_GET(rqc, at->rq->ctx, user_index));
+	ifc_st32(cqe + 44, c->byte_cnt);
+	return fwsim_cq_post(at->rx->v, at->rq->cqn, cqe, false);
 }
 
-static void count_out_of_buffer(struct fwsim_vhca *v, const struct fwsim_rq *rq)
+void rx_count_out_of_buffer(struct fwsim_vhca *v, const struct fwsim_rq *rq)
 {
 	struct fwsim_q_counter *c = fwsim_table_get(&v->obj[FWSIM_OBJ_Q_COUNTER], rq->counter_set);
 
@@ -270,48 +278,51 @@ static void count_out_of_buffer(struct fwsim_vhca *v, const struct fwsim_rq *rq)
 		c->out_of_buffer++;
 }
 
-static void rq_receive(struct rx *rx, struct fwsim_rq *rq, uint32_t tag, uint32_t hash,
-		       uint8_t hash_type)
+enum fwsim_mkey_fault rx_put(const struct rx_at *at, rx_write *write, void *arg)
 {
-	const struct fwsim_frame *f = rx->f;
-	bool strip = f->cvlan && !rq->vsd;
-	uint32_t len = f->len - (strip ? TAG_LEN : 0);
-	uint8_t wqe[RX_WQE_MAX] FWSIM_UNCLEARED;
-	struct rx_scatter s = {
-		.v = rx->v, .seg = wqe, .end = wqe + ((size_t)1 << rq->wq.log_stride),
-		.pd = rq->wq.pd, .rlky = IFC_GET(rqc, rq->ctx, rlky),
-	};
+	const uint8_t *data = at->rx->f->data;
 	enum fwsim_mkey_fault fault;
 
-	switch (rq_posted(rx->v, rq)) {
+	if (!at->strip)
+		return write(arg, 0, data, at->len);
+	fault = write(arg, 0, data, ADDRS);
+	return fault == FWSIM_MKEY_OK ?
+		       write(arg, ADDRS, data + ADDRS + TAG_LEN, at->len - ADDRS) : fault;
+}
+
+static void rq_receive(const struct rx_at *at)
+{
+	struct fwsim_rq *rq = at->rq;
+	struct fwsim_vhca *v = at->rx->v;
+	uint8_t wqe[RX_WQE_MAX] FWSIM_UNCLEARED;
+	struct rx_scatter s = {
+		.v = v, .seg = wqe, .end = wqe + ((size_t)1 << rq->wq.log_stride),
+		.pd = rq->wq.pd, .rlky = IFC_GET(rqc, rq->ctx, rlky),
+	};
+
+	switch (rx_posted(v, rq)) {
 	case -1:
-		rq_catas(rx->v, rq, "the bus refused its doorbell record");
+		rx_catas(v, rq, "the bus refused its doorbell record");
 		return;
 	case 0:
-		count_out_of_buffer(rx->v, rq);
+		rx_count_out_of_buffer(v, rq);
 		return;
 	}
-	if (rq_fetch(rx->v, rq, wqe)) {
-		rq_catas(rx->v, rq, "the bus refused its receive WQE");
+	if (rq_fetch(v, rq, wqe)) {
+		rx_catas(v, rq, "the bus refused its receive WQE");
 		return;
 	}
-	if (len > scatter_room(s)) {
-		fwsim_trace_note(rx->v, "RQ 0x%x: a frame of %u bytes is longer than its WQE",
-				 rq->obj.id, len);
+	if (at->len > scatter_room(s)) {
+		fwsim_trace_note(v, "RQ 0x%x: a frame of %u bytes is longer than its WQE", rq->obj.id,
+				 at->len);
 		return;
 	}
-	fault = FWSIM_MKEY_OK;
-	if (strip)
-		fault = scatter(&s, f->data, ADDRS);
-	if (fault == FWSIM_MKEY_OK)
-		fault = scatter(&s, f->data + (strip ? ADDRS + TAG_LEN : 0), strip ? len - ADDRS : len);
-	if (fault != FWSIM_MKEY_OK) {
-		rq_fail(rx->v, rq, IFC_CQE_SYND_LOCAL_PROT,
-			"local memory: key, rights, bounds or bus");
+	if (rx_put(at, scatter, &s) != FWSIM_MKEY_OK) {
+		rx_fail(v, rq, IFC_CQE_SYND_LOCAL_PROT, "local memory: key, rights, bounds or bus");
 		return;
 	}
-	if (!rq_complete(rx, rq, len, strip, tag, hash, hash_type)) {
-		rq_catas(rx->v, rq, "its CQ takes no completion");
+	if (!rx_complete(at, &(struct rx_cqe){ .counter = rq->ci, .byte_cnt = at->len })) {
+		rx_catas(v, rq, "its CQ takes no completion");
 		return;
 	}
 	rq_used(rq);
@@ -325,26 +336,33 @@ static void rx_sink(void *arg, enum fwsim_dest type, uint32_t id, uint32_t flow_
 	const struct fwsim_tir *tir;
 	struct rx *rx = arg;
 	struct fwsim_vhca *v = rx->v;
+	struct rx_at at = { .rx = rx, .tag = flow_tag };
 	struct fwsim_rq *rq;
-	uint8_t hash_type;
-	uint32_t hash, rqn;
+	uint32_t rqn;
 
 	if (type != FWSIM_DEST_TIR)
 		return;
 	tir = fwsim_table_get(&v->obj[FWSIM_OBJ_TIR], id);
 	if (!tir)
 		return;
-	hash = fwsim_rss_hash(tir, rx->f, &hash_type);
+	at.hash = fwsim_rss_hash(tir, rx->f, &at.hash_type);
 	rqn = tir->rqn;
 	if (tir->indirect) {
 		rqt = fwsim_table_get(&v->obj[FWSIM_OBJ_RQT], tir->rqtn);
 		if (!rqt || !rqt->n)
 			return;
-		rqn = rqt->rq[hash % rqt->n];
+		rqn = rqt->rq[at.hash % rqt->n];
 	}
 	rq = fwsim_table_get(&v->obj[FWSIM_OBJ_RQ], rqn);
-	if (rq && rq->state == FWSIM_WQ_RDY)
-		rq_receive(rx, rq, flow_tag, hash, hash_type);
+	if (!rq || rq->state != FWSIM_WQ_RDY)
+		return;
+	at.rq = rq;
+	at.strip = rx->f->cvlan && !rq->vsd;
+	at.len = rx->f->len - (at.strip ? TAG_LEN : 0);
+	if (fwsim_wq_striding(&rq->wq))
+		rx_stride_receive(&at);
+	else
+		rq_receive(&at);
 }
 
 void fwsim_nic_rx(struct fwsim_vhca *v, const struct fwsim_frame *f)

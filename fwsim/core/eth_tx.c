@@ -203,8 +203,12 @@ static enum tx_parsed parse_wqe(struct fwsim_sq *sq, struct tx_wqe *w, const uin
 	case IFC_WQE_SEND:
 	case IFC_WQE_LSO:
 		return sq->tisn ? parse_eth(w, raw, ds * WQE_SEG) : TX_BAD;
+	case IFC_WQE_UMR:
+		w->raw = raw;
+		w->len = (uint16_t)(ds * WQE_SEG);
+		return IFC_GET(sqc, sq->ctx, reg_umr) ? TX_OK : TX_BAD;
 	default:
-		return TX_BAD; /* multi-packet WQEs, UMR and others that the capabilities do not offer */
+		return TX_BAD; /* multi-packet WQEs and others that the capabilities do not offer */
 	}
 }
 
@@ -264,7 +268,11 @@ static bool sq_execute(struct fwsim_sq *sq, const struct tx_wqe *w, unsigned int
 {
 	struct tx_result r = { 0 };
 
-	if (w->op != IFC_WQE_NOP)
+	if (w->op == IFC_WQE_UMR)
+		r.synd = fwsim_umr(&(struct fwsim_umr_by){ .v = sq->vhca, .pd = sq->wq.pd,
+							   .rlky = IFC_GET(sqc, sq->ctx, rlky) },
+				   w->raw, w->len, &r.why);
+	else if (w->op != IFC_WQE_NOP)
 		r = fwsim_tx_send(sq, w);
 	*cost = r.frames ? r.frames : 1;
 	if (r.synd) {

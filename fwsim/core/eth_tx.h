@@ -30,6 +30,8 @@ struct tx_wqe {
 	uint16_t hdr_len;
 	const uint8_t *hdr; /* inline header */
 	uint64_t total;	    /* bytes of header and segments */
+	const uint8_t *raw; /* all of it, @len bytes; UMR only */
+	uint16_t len;
 	unsigned int nseg;
 	struct tx_seg seg[TX_MAX_DS];
 };

@@ -35,6 +35,7 @@ struct fwsim_config {
 	unsigned int fw_major, fw_minor, fw_sub; /* default 28.43.1014 */
 	char psid[FWSIM_PSID_LEN + 1];		 /* default "MT_0000000838" */
 	enum fwsim_port port;			 /* default InfiniBand */
+	bool no_striding_rq;			 /* hide striding RQs, and the UMR that they need */
 	unsigned int pf_msix, vf_msix; /* MSI-X vectors; default 64; a vector beyond is refused in CREATE_EQ */
 	unsigned int boot_pages; /* 4 KiB pages asked for at boot, per function */
 	unsigned int init_pages; /* and before INIT_HCA */

@@ -200,12 +200,13 @@ static void xfer_simple(struct fwsim_xfer *x, void *obj)
 static void xfer_mkey(struct fwsim_xfer *x, void *obj)
 {
 	struct fwsim_mkey *m = obj;
-	uint64_t need = 0;
 
 	xfer_ctx(x, m, fwsim_mkey_decode);
-	if (!m->pa && !m->free)
-		need = (m->start & ((1ULL << m->mtt.log_size) - 1)) + m->len;
-	xfer_pas(x, &m->mtt, need);
+	if (!m->umr)
+		return xfer_pas(x, &m->mtt, fwsim_mkey_need(m));
+	xfer_addrs(x, &m->mtt.addr, &m->mtt.n, m->mtt.log_size, ANY);
+	if (x->mode == FWSIM_XFER_LOAD && (uint64_t)m->mtt.n << m->mtt.log_size < fwsim_mkey_need(m))
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "%u pages do not cover its range", m->mtt.n);
 }
 
 static void xfer_umem(struct fwsim_xfer *x, void *obj)
@@ -352,7 +353,13 @@ static void xfer_rq(struct fwsim_xfer *x, void *obj)
 	xfer_pas(x, &rq->wq.buf, fwsim_wq_bytes(&rq->wq));
 	xfer_wq_state(x, &rq->state);
 	xfer_u16(x, &rq->ci, UINT16_MAX, "consumer index");
+	xfer_u16(x, &rq->wqe, UINT16_MAX, "WQE in use");
 	xfer_u16(x, &rq->stride, UINT16_MAX, "stride");
+	if (x->mode == FWSIM_XFER_LOAD &&
+	    (fwsim_wq_striding(&rq->wq) ?
+		     rq->wqe >> rq->wq.log_size || rq->stride >> rq->wq.log_strides :
+		     rq->wqe || rq->stride))
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "stride %u of WQE %u", rq->stride, rq->wqe);
 }
 
 static void xfer_rqt(struct fwsim_xfer *x, void *obj)

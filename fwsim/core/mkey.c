@@ -4,7 +4,8 @@
  *
  * Two access modes: MTT, a list of pages behind [start_addr, start_addr + len), and PA, where the
  * address is the DMA address and there are no bounds. Every access looks its key up anew: nothing holds
- * on to a mkey between two steps, so that DESTROY_MKEY takes effect at once.
+ * on to a mkey between two steps, so that DESTROY_MKEY takes effect at once. An MTT key with umr_en keeps a
+ * list of translations_octword_size, free or not, that UMR WQEs write into (umr.c).
  */
 #include "core.h"
 
@@ -33,8 +34,7 @@ static uint64_t mkey_first(const struct fwsim_mkey *m)
 	return m->start & ((1ULL << m->mtt.log_size) - 1);
 }
 
-/* Bytes that the page list must cover. */
-static uint64_t mkey_need(const struct fwsim_mkey *m)
+uint64_t fwsim_mkey_need(const struct fwsim_mkey *m)
 {
 	return m->pa || m->free ? 0 : mkey_first(m) + m->len;
 }
@@ -57,8 +57,11 @@ enum ifc_status fwsim_mkey_decode(struct fwsim_mkey *m)
 	m->free = IFC_GET(mkc, mkc, free);
 	m->length64 = IFC_GET(mkc, mkc, length64);
 	m->pa = mkey_mode(mkc) == MKEY_MODE_PA || m->length64;
+	m->umr = !m->pa && IFC_GET(mkc, mkc, umr_en) && log_page >= 12 && log_page <= 31;
 	if (mkey_mode(mkc) > MKEY_MODE_MTT || m->qpn != MKEY_ANY_QPN)
 		return IFC_ST_BAD_PARAM;
+	if (m->umr)
+		m->mtt.log_size = (uint8_t)log_page;
 	if (m->pa || m->free)
 		return IFC_ST_OK;
 	if (log_page < 12 || log_page > 31)
@@ -68,7 +71,7 @@ enum ifc_status fwsim_mkey_decode(struct fwsim_mkey *m)
 		return IFC_ST_BAD_PARAM;
 	if (m->len > UINT64_MAX - mkey_first(m))
 		return IFC_ST_BAD_PARAM;
-	if (m->mtt.addr && (uint64_t)m->mtt.n << log_page < mkey_need(m))
+	if (m->mtt.addr && (uint64_t)m->mtt.n << log_page < fwsim_mkey_need(m))
 		return IFC_ST_BAD_PARAM;
 	return IFC_ST_OK;
 }
@@ -101,7 +104,7 @@ static enum ifc_status mkey_check_in(struct fwsim_cmd *cmd, const uint8_t *mkc)
 
 static bool mkey_all_present(const struct fwsim_mkey *m, const uint8_t *be, uint64_t n)
 {
-	uint64_t bytes = mkey_need(m), mask = (1ULL << m->mtt.log_size) - 1;
+	uint64_t bytes = fwsim_mkey_need(m), mask = (1ULL << m->mtt.log_size) - 1;
 	uint64_t pages = (bytes >> m->mtt.log_size) + !!(bytes & mask);
 	uint64_t need = MTT_READ;
 
@@ -113,27 +116,36 @@ static bool mkey_all_present(const struct fwsim_mkey *m, const uint8_t *be, uint
 	return true;
 }
 
-/* Take the page list of an MTT key. */
+/* Take the page list of an MTT key; of one for UMR, what is not given is page 0. */
 static enum ifc_status mkey_take_list(struct fwsim_cmd *cmd, struct fwsim_mkey *m)
 {
-	uint64_t octwords = IFC_GET(create_mkey_in, cmd->in, translations_octword_actual_size);
+	uint64_t given = IFC_GET(create_mkey_in, cmd->in, translations_octword_actual_size) * 2ULL;
+	uint64_t room = m->umr ? IFC_GET(mkc, m->ctx, translations_octword_size) * 2ULL : 0;
+	uint64_t need = fwsim_mkey_need(m), kept = given < room ? given : room;
 	size_t off = IFC_SZ(create_mkey_in);
-	uint64_t room = cmd->in_len > off ? (cmd->in_len - off) / 8 : 0;
+	uint64_t there = cmd->in_len > off ? (cmd->in_len - off) / 8 : 0;
 	enum ifc_status st;
 
-	if (octwords * 2 > room)
+	if (given > there)
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MKEY_SYND_PAS,
 				    "translations_octword_actual_size 0x%llx is more than the command's %llu addresses",
-				    (unsigned long long)octwords, (unsigned long long)room);
-	if (IFC_GET(create_mkey_in, cmd->in, pg_access) && !mkey_all_present(m, cmd->in + off, octwords * 2))
+				    (unsigned long long)given / 2, (unsigned long long)there);
+	if (IFC_GET(create_mkey_in, cmd->in, pg_access) && !mkey_all_present(m, cmd->in + off, given))
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, MKEY_SYND_UNSUPPORTED,
 				    "a page that is not there for all that the key allows: on-demand paging is not supported");
-	st = fwsim_pas_decode(&m->mtt, cmd->in + off, octwords * 2, m->mtt.log_size, mkey_need(m));
+	if (room > FWSIM_MAX_PAS)
+		return fwsim_refuse(cmd, IFC_ST_LIM_ERR, MKEY_SYND_MEMORY,
+				    "a list of %llu addresses", (unsigned long long)room);
+	if (kept << m->mtt.log_size > need)
+		need = kept << m->mtt.log_size;
+	st = fwsim_pas_decode(&m->mtt, cmd->in + off, given, m->mtt.log_size, need);
 	if (st == IFC_ST_BAD_PARAM)
 		return fwsim_refuse(cmd, st, MKEY_SYND_PAS,
 				    "%llu pages of 2^%u bytes do not cover 0x%llx bytes",
-				    (unsigned long long)octwords * 2, m->mtt.log_size,
-				    (unsigned long long)mkey_need(m));
+				    (unsigned long long)given, m->mtt.log_size,
+				    (unsigned long long)need);
+	if (st == IFC_ST_OK)
+		st = fwsim_pas_extend(&m->mtt, (uint32_t)room);
 	if (st != IFC_ST_OK)
 		return fwsim_refuse(cmd, st, MKEY_SYND_MEMORY, "no memory for the page list");
 	return IFC_ST_OK;
@@ -154,7 +166,7 @@ static enum ifc_status mkey_fill(struct fwsim_cmd *cmd, struct fwsim_mkey *m)
 				    "start 0x%llx, length 0x%llx, page size 2^%u is no range",
 				    (unsigned long long)m->start, (unsigned long long)m->len,
 				    IFC_GET(mkc, m->ctx, log_page_size));
-	if (!m->pa && !m->free) {
+	if (m->umr || (!m->pa && !m->free)) {
 		st = mkey_take_list(cmd, m);
 		if (st != IFC_ST_OK)
 			return st;
@@ -307,6 +319,8 @@ bool fwsim_mkey_invalidate(struct fwsim_vhca *v, uint32_t key, uint32_t pd)
 		return false;
 	m->free = true;
 	IFC_SET(mkc, m->ctx, free, 1);
+	if (m->umr)
+		return true;
 	v->pas_used -= m->mtt.n; /* nothing can make it usable again, so the list is of no use */
 	fwsim_pas_free(&m->mtt);
 	return true;

@@ -9,9 +9,6 @@
  */
 #include "flow.h"
 
-/* Addresses in page lists that one VHCA may have, all objects together: 16 GiB in 4 KiB pages. */
-#define OBJ_MAX_PAS (1u << 22)
-
 /* Objects that one of a fixed number names; only an RQT has more. */
 #define OBJ_FIXED_REFS 7
 
@@ -216,7 +213,7 @@ enum ifc_status fwsim_obj_link(struct fwsim_vhca *v, enum fwsim_obj_type type,
 
 	if (fwsim_obj_missing(v, type, obj, what, &id))
 		return IFC_ST_BAD_RES;
-	if (pas && pas->n > OBJ_MAX_PAS - v->pas_used) {
+	if (pas && pas->n > FWSIM_MAX_PAS - v->pas_used) {
 		*what = "page list";
 		return IFC_ST_LIM_ERR;
 	}

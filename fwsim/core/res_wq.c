@@ -22,16 +22,12 @@ enum wq_synd {
 	WQ_SYND_PARAM = 0x900009,
 };
 
-/* wq.wq_type */
-#define WQ_LINKED_LIST 0
-#define WQ_CYCLIC 1
-#define WQ_LINKED_LIST_STRIDING 2
-#define WQ_CYCLIC_STRIDING 3
-
 #define WQ_LOG_PAGE_BASE 12
 #define WQ_LOG_BB 6	     /* an SQ counts in units of 64 bytes */
 #define WQ_LOG_MIN_STRIDE 4  /* one data segment */
+#define WQ_LOG_MIN_LINKED 5  /* and a link before it */
 #define WQ_LOG_MAX_STRIDE 9  /* max_wqe_sz_rq */
+#define WQ_LOG_MIN_STRIDES 3 /* of a striding WQE */
 #define WQ_LOG_STRIDES_BASE 9	   /* log_wqe_num_of_strides counts from here, */
 #define WQ_LOG_STRIDE_BYTES_BASE 6 /* log_wqe_stride_size from here */
 #define WQ_LOG_MAX_WQE 24	   /* most data that one striding WQE takes */
@@ -59,16 +55,19 @@ enum ifc_status fwsim_wq_decode(struct fwsim_wq *wq, const uint8_t *ctx)
 	wq->dbr = IFC_GET64(wq, ctx, dbr_addr);
 	wq->log_stride = (uint8_t)IFC_GET(wq, ctx, log_wq_stride);
 	wq->log_size = (uint8_t)IFC_GET(wq, ctx, log_wq_sz);
-	wq->log_strides = (uint8_t)(IFC_GET(wq, ctx, log_wqe_num_of_strides) + WQ_LOG_STRIDES_BASE);
+	/* four bits with a sign (ext_stride_num_range) */
+	wq->log_strides = (uint8_t)((int)(IFC_GET(wq, ctx, log_wqe_num_of_strides) ^ 8) - 8 +
+				    WQ_LOG_STRIDES_BASE);
 	wq->log_stride_bytes =
 		(uint8_t)(IFC_GET(wq, ctx, log_wqe_stride_size) + WQ_LOG_STRIDE_BYTES_BASE);
-	if (wq->type > WQ_CYCLIC_STRIDING || wq->log_size > FWSIM_LOG_WQ_SIZE || log_page > 31 ||
+	if (wq->type > FWSIM_WQ_CYCLIC_STRIDING || wq->log_size > FWSIM_LOG_WQ_SIZE || log_page > 31 ||
 	    wq->dbr % 8)
 		return IFC_ST_BAD_PARAM;
 	if (wq->log_stride < WQ_LOG_MIN_STRIDE || wq->log_stride > WQ_LOG_MAX_STRIDE)
 		return IFC_ST_BAD_PARAM;
-	if (wq->type >= WQ_LINKED_LIST_STRIDING &&
-	    wq->log_strides + wq->log_stride_bytes > WQ_LOG_MAX_WQE)
+	if (fwsim_wq_striding(wq) &&
+	    (wq->log_strides < WQ_LOG_MIN_STRIDES || wq->log_stride < WQ_LOG_MIN_LINKED ||
+	     wq->log_strides + wq->log_stride_bytes > WQ_LOG_MAX_WQE))
 		return IFC_ST_BAD_PARAM;
 	/* page_offset counts in 1/64 of the page size */
 	wq->page_offset = IFC_GET(wq, ctx, page_offset) << (log_page - 6);
@@ -88,7 +87,7 @@ enum ifc_status fwsim_sq_decode(struct fwsim_sq *sq)
 		return IFC_ST_BAD_PARAM;
 	if (fwsim_wq_decode(&sq->wq, IFC_CPTR(sqc, sqc, wq)) != IFC_ST_OK)
 		return IFC_ST_BAD_PARAM;
-	return sq->wq.type == WQ_CYCLIC && sq->wq.log_stride == WQ_LOG_BB ? IFC_ST_OK :
+	return sq->wq.type == FWSIM_WQ_CYCLIC && sq->wq.log_stride == WQ_LOG_BB ? IFC_ST_OK :
 									   IFC_ST_BAD_PARAM;
 }
 
@@ -101,7 +100,9 @@ enum ifc_status fwsim_rq_decode(struct fwsim_rq *rq)
 	rq->vsd = IFC_GET(rqc, rqc, vsd);
 	if (IFC_GET(rqc, rqc, mem_rq_type) != RQ_INLINE)
 		return IFC_ST_BAD_PARAM;
-	return fwsim_wq_decode(&rq->wq, IFC_CPTR(rqc, rqc, wq));
+	if (fwsim_wq_decode(&rq->wq, IFC_CPTR(rqc, rqc, wq)) != IFC_ST_OK)
+		return IFC_ST_BAD_PARAM;
+	return rq->wq.type == FWSIM_WQ_LIST ? IFC_ST_BAD_PARAM : IFC_ST_OK;
 }
 
 /* What the core cannot do of a ring; NULL if nothing. */
@@ -126,8 +127,6 @@ static const char *sq_unsupported(const uint8_t *sqc)
 		return "cross-channel (cd_master)";
 	if (IFC_GET(sqc, sqc, hairpin))
 		return "a hairpin";
-	if (IFC_GET(sqc, sqc, reg_umr))
-		return "UMR (reg_umr)";
 	if (IFC_GET(sqc, sqc, allow_swp))
 		return "parsing by software (allow_swp)";
 	if (IFC_GET(sqc, sqc, packet_pacing_rate_limit_index))
@@ -139,7 +138,7 @@ static const char *sq_unsupported(const uint8_t *sqc)
 	return wq_unsupported(IFC_CPTR(sqc, sqc, wq));
 }
 
-static const char *rq_unsupported(const uint8_t *rqc)
+static const char *rq_unsupported(const struct fwsim *fw, const uint8_t *rqc)
 {
 	if (IFC_GET(rqc, rqc, mem_rq_type) != RQ_INLINE)
 		return "receive buffers of another object (mem_rq_type)";
@@ -149,8 +148,12 @@ static const char *rq_unsupported(const uint8_t *rqc)
 		return "the FCS in the buffer (scatter_fcs)";
 	if (IFC_GET(rqc, rqc, delay_drop_en))
 		return "a delayed drop (delay_drop_en)";
-	if (IFC_GET(rqc, rqc, wq.wq_type) != WQ_CYCLIC)
-		return "a ring that is not cyclic (wq_type)";
+	if (IFC_GET(rqc, rqc, wq.wq_type) == FWSIM_WQ_LIST)
+		return "a list of WQEs of one message each (wq_type)";
+	if (fw->cfg.no_striding_rq && IFC_GET(rqc, rqc, wq.wq_type) != FWSIM_WQ_CYCLIC)
+		return "a striding RQ (wq_type)";
+	if (IFC_GET(rqc, rqc, wq.two_byte_shift_en))
+		return "a shift by two bytes (two_byte_shift_en)";
 	return wq_unsupported(IFC_CPTR(rqc, rqc, wq));
 }
 
@@ -240,7 +243,7 @@ static enum ifc_status rq_fill(struct fwsim_cmd *cmd, struct fwsim_rq *rq)
 	enum ifc_status st;
 
 	memcpy(rq->ctx, IFC_CPTR(create_rq_in, cmd->in, ctx), sizeof(rq->ctx));
-	what = rq_unsupported(rq->ctx);
+	what = rq_unsupported(cmd->fw, rq->ctx);
 	if (what)
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, WQ_SYND_UNSUPPORTED,
 				    "%s is not supported", what);
@@ -377,7 +380,9 @@ enum ifc_status fwsim_cmd_modify_rq(struct fwsim_cmd *cmd)
 	if (to == FWSIM_WQ_RST) {
 		rq->ci = 0;
 		rq->posted = 0;
+		rq->wqe = 0;
 		rq->stride = 0;
+		rq->fetched = false;
 	}
 	if (to == FWSIM_WQ_ERR && rq->state == FWSIM_WQ_RDY)
 		fwsim_rq_to_err(v, rq);

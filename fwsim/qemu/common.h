@@ -98,6 +98,7 @@ struct FwsimPf {
     uint32_t init_pages;
     bool strict;
     bool migration;
+    bool striding_rq;
     uint64_t cmd_latency_ns;
     uint32_t cmd_timeout_ms;
     uint64_t image_bytes_per_sec;

@@ -209,6 +209,7 @@ static bool fwsim_pf_config(FwsimPf *pf, struct fwsim_config *cfg, Error **errp)
     cfg->init_pages = pf->init_pages;
     cfg->strict = pf->strict;
     cfg->no_migration |= !pf->migration;
+    cfg->no_striding_rq = !pf->striding_rq;
     cfg->cmd_latency_ns = pf->cmd_latency_ns;
     cfg->cmd_timeout_ms = pf->cmd_timeout_ms;
     cfg->image_bytes_per_sec = pf->image_bytes_per_sec;
@@ -393,6 +394,7 @@ static const Property fwsim_pf_properties[] = {
     DEFINE_PROP_UINT32("init-pages", FwsimPf, init_pages, 32),
     DEFINE_PROP_BOOL("strict", FwsimPf, strict, false),
     DEFINE_PROP_BOOL("migration", FwsimPf, migration, true),
+    DEFINE_PROP_BOOL("striding-rq", FwsimPf, striding_rq, false),
     DEFINE_PROP_UINT64("x-cmd-latency-ns", FwsimPf, cmd_latency_ns, 0),
     DEFINE_PROP_UINT32("x-cmd-timeout-ms", FwsimPf, cmd_timeout_ms, 0),
     DEFINE_PROP_UINT64("x-image-bytes-per-sec", FwsimPf, image_bytes_per_sec,
@@ -433,6 +435,8 @@ static const struct {
     { "strict", "refuse a command with a reserved bit set (otherwise it is "
                 "only traced)" },
     { "migration", "offer live migration of VFs" },
+    { "striding-rq", "offer receive queues in which frames share a WQE, and "
+                     "the UMR that drivers need for them" },
     { "x-cmd-latency-ns", "virtual time that every command takes; 0: it is "
                           "complete when the doorbell returns" },
     { "x-cmd-timeout-ms", "time that drivers are told to wait for a command; "

@@ -28,7 +28,8 @@
 struct side {
 	struct fwsim_vhca *v;
 	uint8_t *mem;
-	uint32_t uar, pd, td, eqn[2], cqn, mkey, tisn, sqn, rqn, tirn;
+	uint32_t uar, pd, td, eqn[2], cqn, mkey, umr, tisn, sqn, rqn, tirn;
+	bool striding; /* its RQ */
 };
 
 struct world {
@@ -133,6 +134,24 @@ static void open_mkey(struct side *s)
 	create(s, MLX5_CMD_OP_CREATE_MKEY, in, IFC_SZ(create_mkey_in), OFF_DATA, pages, &s->mkey);
 }
 
+/* A key without pages that UMR WQEs fill; it has room for 8. */
+static void open_umr(struct side *s)
+{
+	IFC_BUF(create_mkey_in, in) = { 0 };
+	uint8_t *mkc = IFC_PTR(create_mkey_in, in, memory_key_mkey_entry);
+
+	IFC_SET(mkc, mkc, free, 1);
+	IFC_SET(mkc, mkc, umr_en, 1);
+	IFC_SET(mkc, mkc, access_mode_1_0, MLX5_MKC_ACCESS_MODE_MTT);
+	IFC_SET(mkc, mkc, lw, 1);
+	IFC_SET(mkc, mkc, qpn, 0xffffff);
+	IFC_SET(mkc, mkc, pd, s->pd);
+	IFC_SET64(mkc, mkc, len, 8 * FWSIM_PAGE);
+	IFC_SET(mkc, mkc, log_page_size, 12);
+	IFC_SET(mkc, mkc, translations_octword_size, 4);
+	create(s, MLX5_CMD_OP_CREATE_MKEY, in, sizeof(in), 0, 0, &s->umr);
+}
+
 static void set_wq(struct side *s, uint8_t *wq, unsigned int log_stride, unsigned int log_size,
 		   uint64_t dbr)
 {
@@ -176,6 +195,7 @@ static void open_queues(struct side *s, bool odd)
 	create(s, MLX5_CMD_OP_CREATE_TIS, tis, sizeof(tis), 0, 0, &s->tisn);
 	IFC_SET(sqc, sqc, rlky, odd);
 	IFC_SET(sqc, sqc, flush_in_error_en, odd);
+	IFC_SET(sqc, sqc, reg_umr, 1);
 	IFC_SET(sqc, sqc, cqn, s->cqn);
 	IFC_SET(sqc, sqc, tis_lst_sz, 1);
 	IFC_SET(sqc, sqc, tis_num_0, s->tisn);
@@ -186,6 +206,10 @@ static void open_queues(struct side *s, bool odd)
 	IFC_SET(rqc, rqc, flush_in_error_en, odd);
 	IFC_SET(rqc, rqc, cqn, s->cqn);
 	set_wq(s, IFC_PTR(rqc, rqc, wq), 5, LOG_RQ, OFF_DBR + 128);
+	if (s->striding) { /* 16 of 64 bytes */
+		IFC_SET(rqc, rqc, wq.wq_type, odd ? FWSIM_WQ_LIST_STRIDING : FWSIM_WQ_CYCLIC_STRIDING);
+		IFC_SET(rqc, rqc, wq.log_wqe_num_of_strides, (4 - 9) & 0xf);
+	}
 	create(s, MLX5_CMD_OP_CREATE_RQ, rq, IFC_SZ(create_rq_in), OFF_RQ, 1, &s->rqn);
 	MUST(move_sq(s, FWSIM_WQ_RST, FWSIM_WQ_RDY) == IFC_ST_OK);
 	MUST(move_rq(s, FWSIM_WQ_RST, FWSIM_WQ_RDY) == IFC_ST_OK);
@@ -227,10 +251,11 @@ static void open_steering(struct side *s)
 	create(s, MLX5_CMD_OP_SET_FLOW_TABLE_ROOT, root, sizeof(root), 0, 0, NULL);
 }
 
-static void open_side(struct world *w, unsigned int i)
+static void open_side(struct world *w, unsigned int i, bool striding)
 {
 	struct side *s = &w->side[i];
 
+	s->striding = striding;
 	s->v = w->fw->vhca[i + 1];
 	s->mem = w->host.mem[i + 1];
 	s->v->bus_master = true;
@@ -240,6 +265,7 @@ static void open_side(struct world *w, unsigned int i)
 	MUST(!simple(s, MLX5_CMD_OP_ALLOC_TRANSPORT_DOMAIN, 0, &s->td));
 	open_cq(s);
 	open_mkey(s);
+	open_umr(s);
 	open_queues(s, i);
 	open_steering(s);
 }
@@ -348,6 +374,38 @@ static void step_send(struct fuzz_input *in, struct side *s)
 	fwsim_sq_doorbell(s->v, s->sqn);
 }
 
+/* One that changes the key for that; what it has to say is the input's. */
+static void step_umr(struct fuzz_input *in, struct side *s)
+{
+	uint16_t pi = (uint16_t)ifc_ld32(s->mem + OFF_DBR + 64 + 4);
+	unsigned int b = fuzz_take(in), n = b & 7;
+	uint8_t wqe[192] = { 0 };
+
+	ifc_st32(wqe, (uint32_t)pi << 8 | IFC_WQE_UMR);
+	ifc_st32(wqe + 4, s->sqn << 8 | (8 + (b & 8 ? n / 2 + 1 : 4)));
+	wqe[11] = (uint8_t)(b & 8);
+	ifc_st32(wqe + 12, (b & 16 ? s->mkey : s->umr) << 8);
+	wqe[16] = b & 32 ? (uint8_t)fuzz_take(in) : 0x90;
+	ifc_st16(wqe + 20, (uint16_t)(n / 2));
+	ifc_st16(wqe + 22, fuzz_take(in) % 5);
+	ifc_st64(wqe + 24, 1ULL << 29);
+	if (b & 64) {
+		take_to(in, wqe + 24, 8);
+		take_to(in, wqe + 64, 64);
+	}
+	for (unsigned int i = 0; i < n; i++)
+		ifc_st64(wqe + 128 + 8 * i, fuzz_take16(in) % FUZZ_MEM);
+	if (b & 128) { /* the list by pointer */
+		ifc_st32(wqe + 128, fuzz_take(in));
+		ifc_st32(wqe + 132, s->mkey << 8);
+		ifc_st64(wqe + 136, OFF_DATA + fuzz_take(in));
+	}
+	for (unsigned int i = 0; i < 3; i++, pi++)
+		memcpy(s->mem + OFF_SQ + (pi & ((1u << LOG_SQ) - 1)) * 64, wqe + 64 * i, 64);
+	ifc_st32(s->mem + OFF_DBR + 64 + 4, pi);
+	fwsim_sq_doorbell(s->v, s->sqn);
+}
+
 /* One of any content, but of this queue. */
 static void step_raw(struct fuzz_input *in, struct side *s)
 {
@@ -366,10 +424,13 @@ static void step_recv(struct fuzz_input *in, struct side *s)
 	uint16_t pi = (uint16_t)ifc_ld32(s->mem + OFF_DBR + 128);
 	uint8_t *wqe = s->mem + OFF_RQ + (pi & ((1u << LOG_RQ) - 1)) * RQ_STRIDE;
 
-	for (unsigned int i = 0; i < 2; i++, wqe += 16) {
+	for (unsigned int i = 0; i < 2; i++, wqe += 16) { /* the first is a link, for a striding one */
+		unsigned int b;
+
 		ifc_st32(wqe, fuzz_take16(in));
-		ifc_st32(wqe + 4, fuzz_take(in) % 8 ? s->mkey << 8 : FWSIM_TERM_LKEY);
-		ifc_st64(wqe + 8, OFF_DATA + fuzz_take(in) * 64);
+		b = fuzz_take(in);
+		ifc_st32(wqe + 4, b & 64 ? s->umr << 8 : b % 8 ? s->mkey << 8 : FWSIM_TERM_LKEY);
+		ifc_st64(wqe + 8, (b & 64 ? 0 : OFF_DATA) + fuzz_take(in) * 64);
 	}
 	ifc_st32(s->mem + OFF_DBR + 128, (uint16_t)(pi + 1));
 }
@@ -423,6 +484,8 @@ static void step(struct fuzz_input *in, struct world *w)
 		step_raw(in, s);
 		break;
 	case 9:
+		step_umr(in, s);
+		break;
 	case 10:
 		step_recv(in, s);
 		break;
@@ -452,8 +515,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	w.host.clock.deadline = UINT64_MAX;
 	w.fw = fwsim_create(&cfg, &ops, &w, NULL, 0);
 	MUST(w.fw);
-	for (unsigned int i = 0; i < SIDES; i++)
-		open_side(&w, i);
+	for (unsigned int i = 0, b = fuzz_take(&in); i < SIDES; i++)
+		open_side(&w, i, b >> i & 1);
 	for (unsigned int n = 0; in.left && n < 400; n++) {
 		step(&in, &w);
 		check(&w);

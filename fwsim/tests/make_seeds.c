@@ -280,7 +280,7 @@ static void data(void **state)
 
 /* ---- fuzz_eth ------------------------------------------------------------------------------- */
 
-enum { CONSUME = 2, STATE = 7, ETH_RECV = 9, ETH_FRAME = 11, ETH_SEND = 14 };
+enum { CONSUME = 2, STATE = 7, ETH_UMR = 9, ETH_RECV = 10, ETH_FRAME = 11, ETH_SEND = 14 };
 #define ETH_CSUM 0xc0
 #define ETH_CE 0x08 /* and two segments */
 #define ETH_HDR54 0x30
@@ -300,9 +300,18 @@ static void eth_send(struct seed *s, unsigned int kind, unsigned int op, unsigne
 	      (uint8_t)(mss >> 8), 0x80, 0x01, 0x40, 0x80, 0x01, 0x80);
 }
 
-static void eth(void **state)
+/* @striding: bit i says that side i has a striding RQ. */
+static struct seed *eth_seed(unsigned int striding)
 {
 	struct seed *s = data_seed();
+
+	BYTES(s, (uint8_t)striding);
+	return s;
+}
+
+static void eth(void **state)
+{
+	struct seed *s = eth_seed(0);
 
 	(void)state;
 	for (unsigned int kind = 0; kind < 4; kind++) {
@@ -312,7 +321,7 @@ static void eth(void **state)
 	BYTES(s, SIDE1 | CONSUME, 4, 4, 0, CONSUME, 4, 4, 0);
 	seed_write(s, "eth/every-kind");
 
-	s = data_seed();
+	s = eth_seed(0);
 	eth_recv(s, 8);
 	eth_send(s, 0, ETH_OP_LSO, 0x80);
 	eth_send(s, 0, ETH_OP_LSO, 0);
@@ -321,7 +330,7 @@ static void eth(void **state)
 	eth_send(s, 0, ETH_OP_LSO, 0x100);
 	seed_write(s, "eth/segments-and-an-error");
 
-	s = data_seed();
+	s = eth_seed(0);
 	eth_recv(s, 2);
 	BYTES(s, MIG, 1);
 	eth_send(s, 0, ETH_OP_SEND, 0);
@@ -329,13 +338,23 @@ static void eth(void **state)
 	eth_send(s, 0, ETH_OP_SEND, 0);
 	seed_write(s, "eth/stop-and-resume");
 
-	s = data_seed(); /* frames whose headers are of the input, straight to the eSwitch */
+	s = eth_seed(0); /* frames whose headers are of the input, straight to the eSwitch */
 	for (unsigned int at = 0; at < 8; at++) {
 		eth_recv(s, 1);
 		BYTES(s, ETH_FRAME, (uint8_t)(at << 5 | 0xc), 0x80, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff,
 		      0xff, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, 7);
 	}
 	seed_write(s, "eth/odd-headers");
+
+	s = eth_seed(2); /* side 1 has a striding RQ, whose memory UMR maps */
+	BYTES(s, SIDE1 | ETH_UMR, 0x0e, 0, 0x00, 0x60, 0x00, 0x70, 0x00, 0x80, 0x00, 0x90, 0x00, 0xa0, 0x00,
+	      0xb0);
+	for (unsigned int i = 0; i < 4; i++) {
+		BYTES(s, SIDE1 | ETH_RECV, 0x00, 0x00, 0, 0, 0x00, 0x04, 0x40, (uint8_t)(16 * i));
+		eth_send(s, i, ETH_OP_SEND, 0);
+	}
+	BYTES(s, SIDE1 | STATE, 0x0d);
+	seed_write(s, "eth/striding");
 }
 
 /* ---- fuzz_cmdif ----------------------------------------------------------------------------- */

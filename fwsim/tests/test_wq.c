@@ -163,7 +163,6 @@ static void sq_refusals_say_why(void **state)
 #define SQ(fld, val, st, why) REFUSED(sq_in, FWSIM_OBJ_SQ, sqc, fld, val, st, why)
 	SQ(cd_master, 1, IFC_ST_BAD_PARAM, "cross-channel");
 	SQ(hairpin, 1, IFC_ST_BAD_PARAM, "hairpin");
-	SQ(reg_umr, 1, IFC_ST_BAD_PARAM, "reg_umr");
 	SQ(allow_swp, 1, IFC_ST_BAD_PARAM, "allow_swp");
 	SQ(packet_pacing_rate_limit_index, 1, IFC_ST_BAD_PARAM, "packet pacing");
 	SQ(qos_queue_group_id, 1, IFC_ST_BAD_PARAM, "queue group");
