@@ -24,6 +24,11 @@ void fwsim_cap_eth_general(const struct fwsim_vhca *v, uint8_t *cap)
 	GEN(cap, nic_flow_table, 1);
 	GEN(cap, nic_vport_change_event, 1);
 	GEN(cap, vport_counters, 1);
+	GEN(cap, nic_receive_steering_discard, 1);
+	GEN(cap, receive_discard_vport_down, 1);
+	GEN(cap, transmit_discard_vport_down, 1);
+	GEN(cap, max_flow_counter_15_0, 1u << FWSIM_FLOW_LOG_COUNTERS);
+	GEN(cap, log_max_flow_counter_bulk, FWSIM_FLOW_LOG_QUERY);
 	GEN(cap, eswitch_manager, pf);
 	GEN(cap, log_max_l2_table, pf ? FWSIM_LOG_L2_TABLE : 0);
 	if (!v->fw->cfg.no_striding_rq) {
@@ -77,6 +82,7 @@ static void fields(uint8_t *f)
 static void tables(uint8_t *prop)
 {
 	FT(prop, ft_support, 1);
+	FT(prop, flow_counter, 1);
 	FT(prop, flow_modify_en, 1);
 	FT(prop, modify_root, 1);
 	FT(prop, identified_miss_table_mode, 1);
@@ -86,6 +92,7 @@ static void tables(uint8_t *prop)
 	FT(prop, log_max_ft_num, FWSIM_FLOW_LOG_TABLES);
 	FT(prop, log_max_destination, FWSIM_FLOW_LOG_DESTS);
 	FT(prop, log_max_flow, FWSIM_FLOW_LOG_ENTRIES);
+	FT(prop, log_max_flow_counter, FWSIM_FLOW_MAX_COUNTERS - 1);
 	fields(IFC_PTR(flow_table_prop_layout, prop, ft_field_support));
 	fields(IFC_PTR(flow_table_prop_layout, prop, ft_field_bitmask_support));
 }

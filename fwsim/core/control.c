@@ -119,6 +119,8 @@ static const struct {
 	{ "record", "on [CLASS,…]|off|stat|flush",
 	  "record what happens; CLASS is cmd, event, state, error (these by default), cqe, doorbell",
 	  1, fwsim_verb_record },
+	{ "eswitch", "drops|clear", "how many frames the eSwitch has thrown away, by reason; or forget that", 1,
+	  fwsim_verb_eswitch },
 	{ "fault", "add SITE [FILTER…] ACTION… | list | remove ID | clear | sites [reset|off]",
 	  "rules of what is to go wrong, where and when", 1, fwsim_verb_fault },
 };

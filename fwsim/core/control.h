@@ -43,6 +43,6 @@ const char *fwsim_ctl_value(const char *word, const char *name);
 const char *fwsim_ctl_fn_name(const struct fwsim_vhca *v, char buf[8]);
 
 /* Verbs of other files. */
-fwsim_verb fwsim_verb_fault, fwsim_verb_oracle, fwsim_verb_record;
+fwsim_verb fwsim_verb_eswitch, fwsim_verb_fault, fwsim_verb_oracle, fwsim_verb_record;
 
 #endif

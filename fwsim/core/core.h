@@ -282,6 +282,8 @@ struct fwsim_vport {
 	uint8_t cvlan_insert;
 	uint16_t cvlan_tci;
 	struct fwsim_traffic rx[FWSIM_CASTS], tx[FWSIM_CASTS], loopback;
+	/* frames lost: to and from it while its link was down; that its tables led to no RQ */
+	uint64_t rx_down, tx_down, rx_unsteered;
 };
 
 /* Why the eSwitch has thrown frames away. */
@@ -584,7 +586,7 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v);
 	X(MODIFY_ESW_VPORT_CONTEXT, modify_esw_vport_context)                                      \
 	X(SET_L2_TABLE_ENTRY, set_l2_table_entry) X(QUERY_L2_TABLE_ENTRY, query_l2_table_entry)    \
 	X(DELETE_L2_TABLE_ENTRY, delete_l2_table_entry)                                            \
-	X(QUERY_VPORT_COUNTER, query_vport_counter)                                                \
+	X(QUERY_VPORT_COUNTER, query_vport_counter) X(QUERY_VNIC_ENV, query_vnic_env)              \
 	/* flow_cmd.c */                                                                           \
 	X(CREATE_FLOW_TABLE, create_flow_table) X(MODIFY_FLOW_TABLE, modify_flow_table)            \
 	X(QUERY_FLOW_TABLE, query_flow_table) X(DESTROY_FLOW_TABLE, destroy_flow_table)            \

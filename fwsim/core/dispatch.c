@@ -134,6 +134,7 @@ enum gate_synd {
 	X(MODIFY_HCA_VPORT_CONTEXT, modify_hca_vport_context, modify_hca_vport_context, ANY,       \
 	  ENABLED, PLAIN)                                                                          \
 	X(QUERY_VPORT_COUNTER, query_vport_counter, query_vport_counter, ANY, INIT, PLAIN)         \
+	X(QUERY_VNIC_ENV, query_vnic_env, query_vnic_env, ANY, INIT, MODS)                         \
 	X(QUERY_ESW_VPORT_CONTEXT, query_esw_vport_context, query_esw_vport_context, PF, INIT,     \
 	  PLAIN)                                                                                   \
 	X(MODIFY_ESW_VPORT_CONTEXT, modify_esw_vport_context, modify_esw_vport_context, PF, INIT,  \

@@ -13,6 +13,7 @@ enum esw_synd {
 	ESW_SYND_INDEX = 0x753003,
 	ESW_SYND_MAC = 0x753004,
 	ESW_SYND_MEMORY = 0x753005,
+	ESW_SYND_OP_MOD = 0x753006,
 };
 
 #define SELECTED(sel, fld) IFC_GET(esw_vport_context_fields_select, (sel), fld)
@@ -182,5 +183,25 @@ enum ifc_status fwsim_cmd_query_vport_counter(struct fwsim_cmd *cmd)
 		memset(tx, 0, sizeof(v->vport.tx));
 		v->vport.loopback = (struct fwsim_traffic){ 0 };
 	}
+	return IFC_ST_OK;
+}
+
+#define ENV(fld, v) IFC_SET64(vnic_diagnostic_statistics, env, fld, (v))
+
+enum ifc_status fwsim_cmd_query_vnic_env(struct fwsim_cmd *cmd)
+{
+	uint8_t *env = IFC_PTR(query_vnic_env_out, cmd->out, vport_env);
+	struct fwsim_vhca *v;
+	enum ifc_status st;
+
+	if (cmd->op_mod != MLX5_QUERY_VNIC_ENV_IN_OP_MOD_VPORT_DIAG_STATISTICS)
+		return fwsim_refuse(cmd, IFC_ST_BAD_OP, ESW_SYND_OP_MOD,
+				    "QUERY_VNIC_ENV has no op_mod 0x%x", cmd->op_mod);
+	st = fwsim_vport_target(cmd, &v);
+	if (st != IFC_ST_OK)
+		return st;
+	ENV(nic_receive_steering_discard, v->vport.rx_unsteered);
+	ENV(receive_discard_vport_down, v->vport.rx_down);
+	ENV(transmit_discard_vport_down, v->vport.tx_down);
 	return IFC_ST_OK;
 }

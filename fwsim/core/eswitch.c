@@ -7,6 +7,7 @@
  * Without an FDB it switches by what the vports say of themselves: addresses, lists, promiscuous bits. It
  * learns nothing from frames.
  */
+#include "control.h"
 #include "flow.h"
 
 #define VLAN_HLEN 4u
@@ -61,8 +62,10 @@ static void to_vport(struct passage *p, struct fwsim_vhca *v)
 	if (f.self && (multicast ? IFC_GET(nic_vport_context, vp->ctx, disable_mc_local_lb) :
 				   IFC_GET(nic_vport_context, vp->ctx, disable_uc_local_lb)))
 		return;
-	if (v->hca != FWSIM_HCA_INIT || !fwsim_vport_link_up(v))
+	if (v->hca != FWSIM_HCA_INIT || !fwsim_vport_link_up(v)) {
+		v->vport.rx_down++;
 		return drop(p->fw, FWSIM_DROP_VPORT_DOWN);
+	}
 	if (!fwsim_vhca_may_respond(v))
 		return drop(p->fw, FWSIM_DROP_STOPPED);
 	if (!acl_allows(p->fw, FWSIM_FLOW_EGRESS_ACL, v, &f))
@@ -201,8 +204,10 @@ void fwsim_eswitch_tx(struct fwsim_vhca *v, const uint8_t *data, size_t len)
 
 	if (len > FWSIM_FRAME_MAX || !fwsim_frame_parse(&f, data, len))
 		return drop(v->fw, FWSIM_DROP_LENGTH);
-	if (!fwsim_vport_link_up(v))
+	if (!fwsim_vport_link_up(v)) {
+		vp->tx_down++;
 		return drop(v->fw, FWSIM_DROP_VPORT_DOWN);
+	}
 	if (!acl_allows(v->fw, FWSIM_FLOW_INGRESS_ACL, v, &f))
 		return drop(v->fw, FWSIM_DROP_INGRESS);
 	if (vp->cvlan_insert && !f.cvlan) {
@@ -229,4 +234,27 @@ void fwsim_eswitch_rx(struct fwsim *fw, const uint8_t *data, size_t len)
 		return drop(fw, FWSIM_DROP_LENGTH);
 	count(fw->wire_rx, &f);
 	dispatch(&p);
+}
+
+/* ---- what it knows -------------------------------------------------------------------------- */
+
+static const char *const drop_name[FWSIM_DROPS] = {
+	[FWSIM_DROP_LENGTH] = "length",	  [FWSIM_DROP_VPORT_DOWN] = "vport-down",
+	[FWSIM_DROP_PORT_DOWN] = "port-down", [FWSIM_DROP_INGRESS] = "ingress",
+	[FWSIM_DROP_EGRESS] = "egress",	  [FWSIM_DROP_FDB] = "fdb",
+	[FWSIM_DROP_STOPPED] = "stopped",	  [FWSIM_DROP_UPLINK] = "uplink",
+};
+
+bool fwsim_verb_eswitch(struct fwsim_ctl *c)
+{
+	if (c->n != 2 || (strcmp(c->word[1], "drops") && strcmp(c->word[1], "clear")))
+		return fwsim_ctl_error(c, "eswitch: drops or clear");
+	for (unsigned int i = 0; i < FWSIM_DROPS; i++) {
+		if (*c->word[1] == 'c')
+			c->fw->esw_drops[i] = 0;
+		else
+			fwsim_ctl_print(c, "%s %llu", drop_name[i],
+					(unsigned long long)c->fw->esw_drops[i]);
+	}
+	return true;
 }

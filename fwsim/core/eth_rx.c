@@ -373,5 +373,6 @@ void fwsim_nic_rx(struct fwsim_vhca *v, const struct fwsim_frame *f)
 		fwsim_trace_note(v, "a frame is lost: the VHCA may do no DMA");
 		return;
 	}
-	fwsim_flow_run(v, TABLE_NIC_RX, f, FWSIM_VPORT_UPLINK, rx_sink, &rx);
+	if (!fwsim_flow_run(v, TABLE_NIC_RX, f, FWSIM_VPORT_UPLINK, rx_sink, &rx) && !f->self)
+		v->vport.rx_unsteered++;
 }

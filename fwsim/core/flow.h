@@ -16,6 +16,7 @@
 #define FWSIM_FLOW_LOG_DESTS 8 /* of one entry */
 #define FWSIM_FLOW_MAX_COUNTERS 2 /* of one entry */
 #define FWSIM_FLOW_LOG_COUNTERS 15
+#define FWSIM_FLOW_LOG_QUERY 15 /* of one QUERY_FLOW_COUNTER */
 #define FWSIM_FLOW_LOG_GROUPS 14
 #define FWSIM_FLOW_ALL_DESTS (1u << 18) /* of all entries */
 

@@ -66,6 +66,8 @@ static inline uint32_t fwsim_image_section_version(unsigned int section)
 		return 2; /* 1 had no umems */
 	case FWSIM_IMAGE_SEC_QP:
 		return 3; /* 1 had nothing of RoCE packets, 2 no umems */
+	case FWSIM_IMAGE_SEC_VPORT:
+		return 2; /* 1 had no lost frames */
 	case FWSIM_IMAGE_SEC_RQ:
 		return 2; /* 1 had no number of a striding WQE */
 	default:

@@ -590,6 +590,9 @@ static void xfer_vport(struct fwsim_xfer *x, struct fwsim_vhca *v)
 		xfer_traffic(x, &vp->tx[i]);
 	}
 	xfer_traffic(x, &vp->loopback);
+	fwsim_xfer_u64(x, &vp->rx_down);
+	fwsim_xfer_u64(x, &vp->tx_down);
+	fwsim_xfer_u64(x, &vp->rx_unsteered);
 }
 
 void fwsim_xfer_section(struct fwsim_xfer *x, struct fwsim_vhca *v,

@@ -107,6 +107,9 @@ void fwsim_vport_adopt(struct fwsim_vhca *v, struct fwsim_vport *from)
 	memcpy(vp->rx, from->rx, sizeof(vp->rx));
 	memcpy(vp->tx, from->tx, sizeof(vp->tx));
 	vp->loopback = from->loopback;
+	vp->rx_down = from->rx_down;
+	vp->tx_down = from->tx_down;
+	vp->rx_unsteered = from->rx_unsteered;
 	fwsim_vport_changed(v, FWSIM_VPORT_UC | FWSIM_VPORT_MC | FWSIM_VPORT_PROMISC);
 }
 

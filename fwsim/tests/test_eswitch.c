@@ -438,6 +438,55 @@ static void counters_by_kind_and_direction(void **state)
 	h_free(h);
 }
 
+static enum ifc_status vnic_env(struct harness *h, unsigned int by, bool other, unsigned int vport, unsigned int op_mod,
+				uint8_t *out)
+{
+	IFC_BUF(query_vnic_env_in, in) = { 0 };
+
+	IFC_SET(query_vnic_env_in, in, opcode, MLX5_CMD_OP_QUERY_VNIC_ENV);
+	IFC_SET(query_vnic_env_in, in, op_mod, op_mod);
+	IFC_SET(query_vnic_env_in, in, other_vport, other);
+	IFC_SET(query_vnic_env_in, in, vport_number, vport);
+	return h_cmd(h, by, in, sizeof(in), out, IFC_SZ(query_vnic_env_out));
+}
+
+#define ENV(out, fld) IFC_GET64(query_vnic_env_out, (out), vport_env.fld)
+
+static void lost_frames_are_counted(void **state)
+{
+	struct harness *h = three();
+	IFC_BUF(query_vnic_env_out, out);
+
+	(void)state;
+	assert_int_equal(set_state(h, 1, 0), OK);
+	assert_int_equal(sent_to(h, 1, 0), 0);
+	assert_int_equal(sent_to(h, 0, 1), 0);
+	assert_int_equal(sent_to(h, 2, 1), 0);
+	assert_int_equal(vnic_env(h, 0, true, 1, 0, out), OK);
+	assert_int_equal(ENV(out, transmit_discard_vport_down), 1);
+	assert_int_equal(ENV(out, receive_discard_vport_down), 2);
+	assert_int_equal(ENV(out, nic_receive_steering_discard), 0);
+	assert_int_equal(set_state(h, 1, 1), OK);
+	assert_int_equal(sent_to(h, 0, 1), VF1); /* it has no tables */
+	assert_int_equal(sent_to(h, 1, 0xff), PF | VF2 | WIRE); /* what is its own does not count */
+	assert_int_equal(vnic_env(h, 1, false, 0, 0, out), OK);
+	assert_int_equal(ENV(out, receive_discard_vport_down), 2);
+	assert_int_equal(ENV(out, nic_receive_steering_discard), 1);
+	assert_int_equal(vnic_env(h, 1, true, 2, 0, out), IFC_ST_BAD_PARAM);
+	assert_int_equal(vnic_env(h, 0, true, 99, 0, out), IFC_ST_BAD_PARAM);
+	assert_int_equal(vnic_env(h, 0, false, 0, 1, out), IFC_ST_BAD_OP);
+	assert_true(h_say(h, "eswitch drops"));
+	assert_non_null(strstr(h->answer, "  vport-down 3\n"));
+	assert_non_null(strstr(h->answer, "  ingress 0\n"));
+	assert_true(h_say(h, "eswitch clear"));
+	assert_true(h_say(h, "eswitch drops"));
+	assert_non_null(strstr(h->answer, "  vport-down 0\n"));
+	assert_false(h_say(h, "eswitch"));
+	assert_false(h_say(h, "eswitch drop"));
+	assert_false(h_say(h, "eswitch drops now"));
+	h_free(h);
+}
+
 static void frames_of_any_length(void **state)
 {
 	struct harness *h = three();
@@ -516,6 +565,7 @@ int main(void)
 		cmocka_unit_test(pf_is_told_once_of_changes),
 		cmocka_unit_test(l2_table_is_kept),
 		cmocka_unit_test(counters_by_kind_and_direction),
+		cmocka_unit_test(lost_frames_are_counted),
 		cmocka_unit_test(frames_of_any_length),
 		cmocka_unit_test(who_may_do_no_dma_gets_nothing),
 		cmocka_unit_test(frames_wait_while_the_card_is_busy),

@@ -347,12 +347,18 @@ static void a_striding_queue_goes_on(void **state)
 	expect(r, S_WQE_BYTES, 0, 0);
 	receive(r, 5 * S_STRIDE); /* the next one is begun */
 	expect(r, 5 * S_STRIDE, 3, 0);
+	r->d2.v->vport.rx_down = 5;
+	r->d2.v->vport.tx_down = 6;
+	r->d2.v->vport.rx_unsteered = 7;
 	m_stop(r->h, from);
 	assert_int_equal(m_save(r->h, from, 0, image.key, IMAGE, &size), IFC_ST_OK);
 	h_boot(r->h, TO);
 	m_stop(r->h, to);
 	assert_int_equal(m_load(r->h, to, image.key, size), IFC_ST_OK);
 	assert_int_equal(fwsim_image_hash(r->h->fw->vhca[2]), fwsim_image_hash(r->h->fw->vhca[TO]));
+	assert_int_equal(r->h->fw->vhca[TO]->vport.rx_down, 5);
+	assert_int_equal(r->h->fw->vhca[TO]->vport.tx_down, 6);
+	assert_int_equal(r->h->fw->vhca[TO]->vport.rx_unsteered, 7);
 	m_move_memory(&vf, TO);
 	r->d2.fn = TO;
 	r->d2.v = r->h->fw->vhca[TO];
