@@ -216,6 +216,7 @@ enum ifc_cqe_op {
 	IFC_CQE_RESP_SEND = 0x2,
 	IFC_CQE_RESP_SEND_IMM = 0x3,
 	IFC_CQE_RESP_SEND_INV = 0x4,
+	IFC_CQE_RESIZE = 0x5,
 	IFC_CQE_REQ_ERR = 0xd,
 	IFC_CQE_RESP_ERR = 0xe,
 };

@@ -794,6 +794,13 @@ void fwsim_event_queue(struct fwsim_vhca *v, uint8_t event, enum fwsim_event_typ
  * overrun or DMA error, the CQ is in error and CQ_ERROR has been posted.
  */
 bool fwsim_cq_post(struct fwsim_vhca *v, uint32_t cqn, uint8_t cqe[64], bool solicited);
+/*
+ * The next entry of @cq is to go to another ring: say so in the last one of this. False: no room for it
+ * (*@full), or the bus refused, and the CQ is in error. It makes no event.
+ */
+bool fwsim_cq_leave_ring(struct fwsim_vhca *v, struct fwsim_cq *cq, bool *full);
+/* Entries that the driver has not consumed, by what the doorbell record says if it can be read. */
+uint32_t fwsim_cq_used(struct fwsim_vhca *v, struct fwsim_cq *cq);
 /* After resume: latched doorbells, armed CQs, and MSI-X for every EQ with pi != ci. */
 void fwsim_event_rescan(struct fwsim_vhca *v);
 

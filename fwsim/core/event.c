@@ -358,27 +358,28 @@ void fwsim_cq_doorbell(struct fwsim_vhca *v, uint32_t cqn, uint32_t arm_word)
 	cq_arm(v, cq, arm_word, false);
 }
 
+uint32_t fwsim_cq_used(struct fwsim_vhca *v, struct fwsim_cq *cq)
+{
+	uint8_t be[4];
+
+	if (!fwsim_dma_read(v, cq->dbr, be, sizeof(be)))
+		cq_consume(cq, ifc_ld32(be) & M24);
+	return used24(cq->pi, cq->ci);
+}
+
 /* The consumer index is in the doorbell record, and is looked at only when the ring seems full. */
 static bool cq_has_room(struct fwsim_vhca *v, struct fwsim_cq *cq)
 {
 	uint32_t size = 1u << cq->log_size;
-	uint8_t be[4];
 
-	if (cq_may_overrun(cq) || used24(cq->pi, cq->ci) < size)
-		return true;
-	return !fwsim_dma_read(v, cq->dbr, be, sizeof(be)) &&
-	       cq_consume(cq, ifc_ld32(be) & M24) && used24(cq->pi, cq->ci) < size;
+	return cq_may_overrun(cq) || used24(cq->pi, cq->ci) < size || fwsim_cq_used(v, cq) < size;
 }
 
-static bool cq_put(struct fwsim_vhca *v, struct fwsim_cq *cq, uint8_t cqe[64], bool solicited)
+/* Write @cqe, with its owner bit, as the next entry; false if the bus refused. */
+static bool cq_write(struct fwsim_vhca *v, struct fwsim_cq *cq, uint8_t cqe[64])
 {
-	uint32_t mask;
+	uint32_t mask = (1u << cq->log_size) - 1;
 
-	if (!cq_has_room(v, cq)) {
-		cq_fail(v, cq, CQ_ERR_OVERRUN);
-		return false;
-	}
-	mask = (1u << cq->log_size) - 1;
 	cqe[63] = (uint8_t)((cqe[63] & 0xfe) | (cq->pi >> cq->log_size & 1));
 	if (entry_write(v, &cq->buf, cq->page_offset + (uint64_t)(cq->pi & mask) * CQE_SIZE, cqe)) {
 		cq_fail(v, cq, CQ_ERR_ACCESS);
@@ -386,6 +387,31 @@ static bool cq_put(struct fwsim_vhca *v, struct fwsim_cq *cq, uint8_t cqe[64], b
 	}
 	fwsim_record_cqe(v, cq->obj.id, cqe);
 	cq->pi = (cq->pi + 1) & M24;
+	return true;
+}
+
+bool fwsim_cq_leave_ring(struct fwsim_vhca *v, struct fwsim_cq *cq, bool *full)
+{
+	uint8_t cqe[CQE_SIZE] = { 0 };
+	uint32_t pi = cq->pi;
+
+	*full = !cq_has_room(v, cq);
+	cqe[63] = IFC_CQE_RESIZE << 4;
+	if (*full || !cq_write(v, cq, cqe))
+		return false;
+	if (cq->last_notified == pi) /* a driver does not wait for it */
+		cq->last_notified = cq->pi;
+	return true;
+}
+
+static bool cq_put(struct fwsim_vhca *v, struct fwsim_cq *cq, uint8_t cqe[64], bool solicited)
+{
+	if (!cq_has_room(v, cq)) {
+		cq_fail(v, cq, CQ_ERR_OVERRUN);
+		return false;
+	}
+	if (!cq_write(v, cq, cqe))
+		return false;
 	if (solicited || cqe[63] >> 4 == IFC_CQE_REQ_ERR || cqe[63] >> 4 == IFC_CQE_RESP_ERR)
 		cq->last_solicited = cq->pi;
 	cq_check_arm(v, cq, false);

@@ -12,6 +12,8 @@ enum cq_synd {
 	CQ_SYND_NONE = 0x400005,
 	CQ_SYND_BUSY = 0x400006,
 	CQ_SYND_MEMORY = 0x400007,
+	CQ_SYND_STATE = 0x400008,
+	CQ_SYND_ROOM = 0x400009,
 };
 
 #define CQ_MAX_LOG_SIZE 22
@@ -28,6 +30,11 @@ enum cq_synd {
 #define CQ_MODIFY_MAX_COUNT 2u
 #define CQ_MODIFY_OVERRUN 4u
 #define CQ_MODIFY_PERIOD_MODE 0x10u
+#define CQ_OP_RESIZE 1
+#define CQ_RESIZE_LOG_SIZE 1u
+#define CQ_RESIZE_PAGE_OFFSET 2u
+#define CQ_RESIZE_PAGE_SIZE 4u
+#define CQ_RESIZE_ALL (CQ_RESIZE_LOG_SIZE | CQ_RESIZE_PAGE_OFFSET | CQ_RESIZE_PAGE_SIZE)
 
 enum ifc_status fwsim_cq_decode(struct fwsim_cq *cq)
 {
@@ -86,25 +93,31 @@ static enum ifc_status cq_take_dbr(struct fwsim_cmd *cmd, struct fwsim_cq *cq)
 	return IFC_ST_OK;
 }
 
-static enum ifc_status cq_take_ring(struct fwsim_cmd *cmd, struct fwsim_cq *cq)
+/* The page list at byte @off of the input. */
+static enum ifc_status cq_take_pas(struct fwsim_cmd *cmd, struct fwsim_cq *cq, size_t off)
 {
-	uint64_t need = cq->page_offset + ((uint64_t)CQE_SIZE << cq->log_size);
-	size_t off = IFC_SZ(create_cq_in);
-	enum ifc_status st;
+	enum ifc_status st = fwsim_pas_decode(&cq->buf, cmd->in + off,
+					      cmd->in_len > off ? (cmd->in_len - off) / 8 : 0,
+					      cq->buf.log_size,
+					      cq->page_offset + ((uint64_t)CQE_SIZE << cq->log_size));
 
-	if (IFC_GET(create_cq_in, cmd->in, cq_umem_valid)) {
-		cq->umem[FWSIM_UMEM_RING] = ifc_ld32(cmd->in + CQ_IN_UMEM_ID);
-		return fwsim_umem_ring(cmd, cq->umem[FWSIM_UMEM_RING],
-				       ifc_ld64(cmd->in + CQ_IN_UMEM_OFFSET), need, &cq->buf);
-	}
-	st = fwsim_pas_decode(&cq->buf, cmd->in + off,
-			      cmd->in_len > off ? (cmd->in_len - off) / 8 : 0, cq->buf.log_size, need);
 	if (st == IFC_ST_BAD_PARAM)
 		return fwsim_refuse(cmd, st, CQ_SYND_PAS,
 				    "the page list does not cover 2^%u entries", cq->log_size);
 	if (st != IFC_ST_OK)
 		return fwsim_refuse(cmd, st, CQ_SYND_MEMORY, "no memory for the page list");
 	return IFC_ST_OK;
+}
+
+static enum ifc_status cq_take_ring(struct fwsim_cmd *cmd, struct fwsim_cq *cq)
+{
+	uint64_t need = cq->page_offset + ((uint64_t)CQE_SIZE << cq->log_size);
+
+	if (!IFC_GET(create_cq_in, cmd->in, cq_umem_valid))
+		return cq_take_pas(cmd, cq, IFC_SZ(create_cq_in));
+	cq->umem[FWSIM_UMEM_RING] = ifc_ld32(cmd->in + CQ_IN_UMEM_ID);
+	return fwsim_umem_ring(cmd, cq->umem[FWSIM_UMEM_RING], ifc_ld64(cmd->in + CQ_IN_UMEM_OFFSET), need,
+			       &cq->buf);
 }
 
 static enum ifc_status cq_fill(struct fwsim_cmd *cmd, struct fwsim_cq *cq)
@@ -177,6 +190,81 @@ enum ifc_status fwsim_cmd_query_cq(struct fwsim_cmd *cmd)
 	return IFC_ST_OK;
 }
 
+/* @cq, with the ring that the command describes in its place. */
+static enum ifc_status cq_next_ring(struct fwsim_cmd *cmd, const struct fwsim_cq *cq, struct fwsim_cq *next)
+{
+	const uint8_t *in = IFC_CPTR(modify_cq_in, cmd->in, cq_context);
+	uint32_t select = ifc_ld32(
+		IFC_CPTR(modify_cq_in, cmd->in, modify_field_select_resize_field_select));
+	const char *what = IFC_GET(modify_cq_in, cmd->in, cq_umem_valid) ? "a ring in a umem" :
+								      cq_unsupported(in);
+
+	if (what)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CQ_SYND_UNSUPPORTED,
+				    "%s is not supported", what);
+	if (select != CQ_RESIZE_ALL)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CQ_SYND_UNSUPPORTED,
+				    "resize field select 0x%x: size, page offset and page size go together",
+				    select);
+	*next = *cq;
+	next->buf = (struct fwsim_pas){ 0 };
+	IFC_SET(cqc, next->ctx, log_cq_size, IFC_GET(cqc, in, log_cq_size));
+	IFC_SET(cqc, next->ctx, page_offset, IFC_GET(cqc, in, page_offset));
+	IFC_SET(cqc, next->ctx, log_page_size, IFC_GET(cqc, in, log_page_size));
+	if (fwsim_cq_decode(next) != IFC_ST_OK)
+		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CQ_SYND_SIZE,
+				    "log_cq_size %u, log_page_size %u is no ring", next->log_size,
+				    IFC_GET(cqc, in, log_page_size));
+	return cq_take_pas(cmd, next, IFC_SZ(modify_cq_in));
+}
+
+static enum ifc_status cq_change_ring(struct fwsim_cmd *cmd, struct fwsim_cq *cq, struct fwsim_cq *next)
+{
+	struct fwsim_vhca *v = cmd->vhca;
+	const char *what;
+	bool full;
+
+	if (v->pas_used - cq->buf.n > FWSIM_MAX_PAS - next->buf.n)
+		return fwsim_refuse(cmd, IFC_ST_LIM_ERR, CQ_SYND_MEMORY, "no more room for a page list");
+	if (!IFC_GET(cqc, cq->ctx, oi) && fwsim_cq_used(v, cq) >= 1u << next->log_size)
+		return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, CQ_SYND_ROOM,
+				    "CQ 0x%x holds %u entries, which do not fit into 2^%u", cq->obj.id,
+				    fwsim_cq_used(v, cq), next->log_size);
+	if (!fwsim_cq_leave_ring(v, cq, &full))
+		return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, CQ_SYND_ROOM,
+				    full ? "CQ 0x%x has no room to say that it changes its ring" :
+					   "the bus refused an entry of CQ 0x%x",
+				    cq->obj.id);
+	fwsim_obj_unlink(v, FWSIM_OBJ_CQ, &cq->obj);
+	fwsim_pas_free(&cq->buf);
+	memcpy(cq->ctx, next->ctx, sizeof(cq->ctx));
+	cq->umem[FWSIM_UMEM_RING] = 0; /* if the old ring was in one */
+	cq->buf = next->buf;
+	next->buf = (struct fwsim_pas){ 0 };
+	fwsim_cq_decode(cq);
+	fwsim_obj_link(v, FWSIM_OBJ_CQ, &cq->obj, &what); /* all is there, and there is room */
+	return IFC_ST_OK;
+}
+
+/*
+ * The last entry of the old ring says that it is the last; what comes then goes to the new one, from the next
+ * index on. Entries that are there stay where they are: the driver copies them.
+ */
+static enum ifc_status cq_resize(struct fwsim_cmd *cmd, struct fwsim_cq *cq)
+{
+	struct fwsim_cq next = { 0 };
+	enum ifc_status st;
+
+	if (cq->error)
+		return fwsim_refuse(cmd, IFC_ST_BAD_RES_STATE, CQ_SYND_STATE, "CQ 0x%x is in error",
+				    cq->obj.id);
+	st = cq_next_ring(cmd, cq, &next);
+	if (st == IFC_ST_OK)
+		st = cq_change_ring(cmd, cq, &next);
+	fwsim_pas_free(&next.buf);
+	return st;
+}
+
 /* Moderation is kept and shown, but has no effect: every arm makes its event at once. */
 enum ifc_status fwsim_cmd_modify_cq(struct fwsim_cmd *cmd)
 {
@@ -188,9 +276,11 @@ enum ifc_status fwsim_cmd_modify_cq(struct fwsim_cmd *cmd)
 
 	if (!cq)
 		return fwsim_refuse(cmd, IFC_ST_BAD_RES, CQ_SYND_NONE, "no CQ 0x%x", id);
+	if (cmd->op_mod == CQ_OP_RESIZE)
+		return cq_resize(cmd, cq);
 	if (cmd->op_mod)
-		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CQ_SYND_UNSUPPORTED,
-				    "resize (op_mod %u) is not supported", cmd->op_mod);
+		return fwsim_refuse(cmd, IFC_ST_BAD_OP, CQ_SYND_UNSUPPORTED,
+				    "MODIFY_CQ has no op_mod %u", cmd->op_mod);
 	if (select & ~(CQ_MODIFY_PERIOD | CQ_MODIFY_MAX_COUNT | CQ_MODIFY_OVERRUN |
 		       CQ_MODIFY_PERIOD_MODE))
 		return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, CQ_SYND_UNSUPPORTED,

@@ -461,7 +461,7 @@ static void cq_refusals_say_why(void **state)
 	REFUSED(page_offset, 63, IFC_ST_BAD_PARAM, "does not cover");
 }
 
-static void modify_cq_takes_moderation_only(void **state)
+static void modify_cq_takes_moderation(void **state)
 {
 	struct rig *r = *state;
 	uint8_t in[IFC_SZ(modify_cq_in)] = { 0 }, out[IFC_SZ(query_cq_out)];
@@ -679,7 +679,7 @@ int main(void)
 		TEST(cq_write_that_the_bus_refuses_is_an_error),
 		TEST(cq_page_offset_counts_in_64ths_of_the_page),
 		TEST(cq_refusals_say_why),
-		TEST(modify_cq_takes_moderation_only),
+		TEST(modify_cq_takes_moderation),
 		TEST(cq_doorbell_with_a_wild_index_is_ignored),
 		TEST(stopped_vhca_latches_doorbells),
 		TEST(resume_signals_every_eq_with_entries),
