@@ -9,6 +9,7 @@
 #define CAP_FLOW_TABLE 0x7
 #define CAP_ESW_FLOW_TABLE 0x8
 #define CAP_ESWITCH 0x9
+#define CAP_QOS 0xc
 #define INLINE_MODE_NOT_REQUIRED 2 /* <linux/mlx5/vport.h> */
 
 #define GEN(cap, fld, v) IFC_SET(cmd_hca_cap, (cap), fld, (v))
@@ -30,6 +31,7 @@ void fwsim_cap_eth_general(const struct fwsim_vhca *v, uint8_t *cap)
 	GEN(cap, max_flow_counter_15_0, 1u << FWSIM_FLOW_LOG_COUNTERS);
 	GEN(cap, log_max_flow_counter_bulk, FWSIM_FLOW_LOG_QUERY);
 	GEN(cap, eswitch_manager, pf);
+	GEN(cap, qos, pf);
 	GEN(cap, log_max_l2_table, pf ? FWSIM_LOG_L2_TABLE : 0);
 	if (!v->fw->cfg.no_striding_rq) {
 		GEN(cap, striding_rq, 1);
@@ -112,6 +114,18 @@ static void eswitch(uint8_t *cap)
 	IFC_SET(e_switch_cap, cap, nic_vport_port_guid_modify, 1);
 }
 
+/* Rates of vports, by TSARs of one kind. */
+static void qos(uint8_t *cap)
+{
+	IFC_SET(qos_cap, cap, esw_scheduling, 1);
+	IFC_SET(qos_cap, cap, esw_bw_share, 1);
+	IFC_SET(qos_cap, cap, esw_rate_limit, 1);
+	IFC_SET(qos_cap, cap, log_esw_max_sched_depth, FWSIM_QOS_LOG_DEPTH);
+	IFC_SET(qos_cap, cap, esw_element_type, ELEMENT_TYPE_CAP_MASK_TSAR | ELEMENT_TYPE_CAP_MASK_VPORT);
+	IFC_SET(qos_cap, cap, esw_tsar_type, TSAR_TYPE_CAP_MASK_DWRR);
+	IFC_SET(qos_cap, cap, max_tsar_bw_share, FWSIM_QOS_MAX_SHARE);
+}
+
 bool fwsim_cap_eth(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap)
 {
 	if (v->fw->cfg.port != FWSIM_PORT_ETH)
@@ -130,6 +144,10 @@ bool fwsim_cap_eth(const struct fwsim_vhca *v, unsigned int type, uint8_t *cap)
 	case CAP_ESWITCH:
 		if (v->fn == 0)
 			eswitch(cap);
+		return v->fn == 0;
+	case CAP_QOS:
+		if (v->fn == 0)
+			qos(cap);
 		return v->fn == 0;
 	}
 	return false;

@@ -37,6 +37,7 @@ struct fwsim_cmd;
 struct fwsim_page_track;
 struct fwsim_sq;
 struct fwsim_flow;
+struct fwsim_qos;
 struct fwsim_writes;
 struct fwsim_violations;
 struct fwsim_recorder;
@@ -421,6 +422,7 @@ struct fwsim {
 	struct fwsim_traffic wire_rx[FWSIM_CASTS], wire_tx[FWSIM_CASTS];
 	uint64_t esw_drops[FWSIM_DROPS];
 	struct fwsim_roce_loop *roce_loop; /* packets of a vport for another one: roce_rx.c */
+	struct fwsim_qos *qos;	     /* rates of vports; NULL: none: qos.c */
 	struct fwsim_uplink *uplink; /* frames that have come in; NULL: none ever: uplink.c */
 	struct fwsim_violations *violations; /* the last ones, NULL: none: oracle.c */
 	uint64_t violations_n;		     /* and how many there were */
@@ -587,6 +589,11 @@ void fwsim_cmdif_abort(struct fwsim_vhca *v);
 	X(SET_L2_TABLE_ENTRY, set_l2_table_entry) X(QUERY_L2_TABLE_ENTRY, query_l2_table_entry)    \
 	X(DELETE_L2_TABLE_ENTRY, delete_l2_table_entry)                                            \
 	X(QUERY_VPORT_COUNTER, query_vport_counter) X(QUERY_VNIC_ENV, query_vnic_env)              \
+	/* qos.c */                                                                                \
+	X(CREATE_SCHEDULING_ELEMENT, create_scheduling_element)                                    \
+	X(MODIFY_SCHEDULING_ELEMENT, modify_scheduling_element)                                    \
+	X(QUERY_SCHEDULING_ELEMENT, query_scheduling_element)                                      \
+	X(DESTROY_SCHEDULING_ELEMENT, destroy_scheduling_element)                                  \
 	/* flow_cmd.c */                                                                           \
 	X(CREATE_FLOW_TABLE, create_flow_table) X(MODIFY_FLOW_TABLE, modify_flow_table)            \
 	X(QUERY_FLOW_TABLE, query_flow_table) X(DESTROY_FLOW_TABLE, destroy_flow_table)            \

@@ -139,6 +139,14 @@ enum gate_synd {
 	  PLAIN)                                                                                   \
 	X(MODIFY_ESW_VPORT_CONTEXT, modify_esw_vport_context, modify_esw_vport_context, PF, INIT,  \
 	  PLAIN)                                                                                   \
+	X(CREATE_SCHEDULING_ELEMENT, create_scheduling_element, create_scheduling_element, PF,     \
+	  INIT, PLAIN)                                                                             \
+	X(MODIFY_SCHEDULING_ELEMENT, modify_scheduling_element, modify_scheduling_element, PF,     \
+	  INIT, PLAIN)                                                                             \
+	X(QUERY_SCHEDULING_ELEMENT, query_scheduling_element, query_scheduling_element, PF, INIT,  \
+	  PLAIN)                                                                                   \
+	X(DESTROY_SCHEDULING_ELEMENT, destroy_scheduling_element, destroy_scheduling_element, PF,  \
+	  INIT, PLAIN)                                                                             \
 	X(SET_L2_TABLE_ENTRY, set_l2_table_entry, set_l2_table_entry, PF, INIT, PLAIN)             \
 	X(QUERY_L2_TABLE_ENTRY, query_l2_table_entry, query_l2_table_entry, PF, INIT, PLAIN)       \
 	X(DELETE_L2_TABLE_ENTRY, delete_l2_table_entry, delete_l2_table_entry, PF, INIT, PLAIN)    \

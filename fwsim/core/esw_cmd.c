@@ -138,6 +138,7 @@ void fwsim_esw_reset(struct fwsim *fw)
 {
 	unsigned int i;
 
+	fwsim_qos_reset(fw);
 	free(fw->l2);
 	fw->l2 = NULL;
 	for (i = 0; i < fw->nfn; i++) {

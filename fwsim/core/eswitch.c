@@ -202,6 +202,7 @@ void fwsim_eswitch_tx(struct fwsim_vhca *v, const uint8_t *data, size_t len)
 	struct fwsim_frame f;
 	struct passage p = { v->fw, v, &f };
 
+	fwsim_qos_spend(v, len);
 	if (len > FWSIM_FRAME_MAX || !fwsim_frame_parse(&f, data, len))
 		return drop(v->fw, FWSIM_DROP_LENGTH);
 	if (!fwsim_vport_link_up(v)) {

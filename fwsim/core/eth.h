@@ -176,6 +176,17 @@ void fwsim_eswitch_rx(struct fwsim *fw, const uint8_t *data, size_t len);
 /* Forget what the PF has set, of all vports. */
 void fwsim_esw_reset(struct fwsim *fw);
 
+/* ---- rates: qos.c --------------------------------------------------------------------------- */
+
+#define FWSIM_QOS_LOG_DEPTH 3
+#define FWSIM_QOS_MAX_SHARE 100u
+/* Has the vport of @v spent its rate? Then its SQs are scheduled again when it may go on. */
+bool fwsim_qos_hold(struct fwsim_vhca *v);
+/* It sends a frame of @len bytes. */
+void fwsim_qos_spend(struct fwsim_vhca *v, size_t len);
+void fwsim_qos_reset(struct fwsim *fw); /* forget all elements */
+void fwsim_qos_fini(struct fwsim *fw);  /* the same of a card that goes */
+
 /* ---- the port: uplink.c -------------------------------------------------------------------- */
 
 /* Take at most @budget of the frames that have come in. True if some are left. */

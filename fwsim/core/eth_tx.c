@@ -297,6 +297,8 @@ static void sq_turn(struct fwsim_sq *sq, const uint8_t *raw, unsigned int have, 
 	struct tx_wqe w FWSIM_UNCLEARED;
 
 	while (at < have && *budget) {
+		if (sq->tisn && fwsim_qos_hold(sq->vhca))
+			return;
 		switch (parse_wqe(sq, &w, raw + (size_t)at * WQEBB, have - at, left - at)) {
 		case TX_OK:
 			if (!sq_execute(sq, &w, &cost))
@@ -344,6 +346,8 @@ static bool sq_step(struct fwsim_sq *sq, unsigned int *budget)
 	spend(budget, 1); /* of a turn; and of each frame and other WQE */
 	if (!fwsim_vhca_may_initiate(sq->vhca) || sq->state == FWSIM_WQ_RST)
 		return false;
+	if (sq->tisn && sq->state == FWSIM_WQ_RDY && fwsim_qos_hold(sq->vhca))
+		return false; /* a timer brings it back */
 	if (sq_look(sq)) {
 		sq_catas(sq, "the bus refused its doorbell record");
 		return false;

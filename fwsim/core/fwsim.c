@@ -459,6 +459,7 @@ void fwsim_destroy(struct fwsim *fw)
 	free(fw->l2);
 	fwsim_uplink_fini(fw);
 	fwsim_roce_fini(fw);
+	fwsim_qos_fini(fw);
 	fwsim_oracle_fini(fw);
 	fwsim_record_fini(fw);
 	fwsim_fault_fini(fw);
