@@ -268,6 +268,15 @@ struct fwsim_traffic {
 };
 enum { FWSIM_CAST_UNI, FWSIM_CAST_MULTI, FWSIM_CAST_BROAD, FWSIM_CASTS };
 
+/* The same of the wire, with FCS. */
+#define FWSIM_PRIOS 8
+#define FWSIM_WIRE_SIZES 10 /* classes of length: ppcnt.c */
+struct fwsim_wire {
+	struct fwsim_traffic rx_prio[FWSIM_PRIOS], tx_prio[FWSIM_PRIOS];
+	uint64_t rx_size[FWSIM_WIRE_SIZES];
+	uint64_t rx_long, rx_lost, tx_lost; /* longer than the MTU; others that went no further */
+};
+
 /* Vport context: what QUERY/MODIFY_NIC_VPORT_CONTEXT handle. */
 #define FWSIM_VPORT_LISTS 3 /* uc, mc, vlan */
 extern const uint32_t fwsim_vport_list_max[FWSIM_VPORT_LISTS]; /* entries of each */
@@ -420,6 +429,7 @@ struct fwsim {
 	bool uplink_down;	/* there is no link to what the host has behind the port */
 	struct fwsim_l2_entry *l2; /* 2^FWSIM_LOG_L2_TABLE, or NULL: none yet: esw_cmd.c */
 	struct fwsim_traffic wire_rx[FWSIM_CASTS], wire_tx[FWSIM_CASTS];
+	struct fwsim_wire wire;
 	uint64_t esw_drops[FWSIM_DROPS];
 	struct fwsim_roce_loop *roce_loop; /* packets of a vport for another one: roce_rx.c */
 	struct fwsim_qos *qos;	     /* rates of vports; NULL: none: qos.c */
@@ -635,6 +645,8 @@ bool fwsim_cap_block_ok(const struct fwsim_vhca *v, unsigned int index, const ui
 unsigned int fwsim_cap_cmdif_checksum(struct fwsim_vhca *v);
 /* Answers of atomics come in the order of the host, and not as big-endian numbers. */
 bool fwsim_cap_atomic_host_order(const struct fwsim_vhca *v);
+/* Counters of register PPCNT @reg, whose selectors are filled in; @clear: and forget them. */
+void fwsim_ppcnt(struct fwsim *fw, uint8_t *reg, bool clear);
 void fwsim_pages_reset(struct fwsim_vhca *v);
 /* Act on the BAR writes that are latched. */
 void fwsim_bar_run(struct fwsim *fw);

@@ -19,6 +19,7 @@ struct passage {
 	struct fwsim *fw;
 	struct fwsim_vhca *from; /* NULL: the uplink */
 	struct fwsim_frame *f;
+	bool arrived; /* at one vport or more */
 };
 
 static uint16_t source_port(const struct passage *p)
@@ -85,6 +86,7 @@ static void to_vport(struct passage *p, struct fwsim_vhca *v)
 	} else {
 		count(v->vport.rx, &f);
 	}
+	p->arrived = true;
 	if (!fwsim_roce_rx(v, &f, p->from))
 		fwsim_nic_rx(v, &f);
 }
@@ -112,8 +114,11 @@ static void to_uplink(struct passage *p)
 		len = MIN_FRAME;
 	}
 	count(p->fw->wire_tx, p->f);
-	if (p->fw->ops->uplink_tx && p->fw->ops->uplink_tx(p->fw->host, data, len))
+	fwsim_wire_count(p->fw, p->f, false);
+	if (p->fw->ops->uplink_tx && p->fw->ops->uplink_tx(p->fw->host, data, len)) {
+		p->fw->wire.tx_lost++;
 		drop(p->fw, FWSIM_DROP_UPLINK);
+	}
 }
 
 /* ---- where to ------------------------------------------------------------------------------- */
@@ -200,7 +205,7 @@ void fwsim_eswitch_tx(struct fwsim_vhca *v, const uint8_t *data, size_t len)
 	struct fwsim_vport *vp = &v->vport;
 	uint8_t tagged[FWSIM_FRAME_MAX] FWSIM_UNCLEARED;
 	struct fwsim_frame f;
-	struct passage p = { v->fw, v, &f };
+	struct passage p = { v->fw, v, &f, false };
 
 	fwsim_qos_spend(v, len);
 	if (len > FWSIM_FRAME_MAX || !fwsim_frame_parse(&f, data, len))
@@ -227,14 +232,21 @@ void fwsim_eswitch_tx(struct fwsim_vhca *v, const uint8_t *data, size_t len)
 void fwsim_eswitch_rx(struct fwsim *fw, const uint8_t *data, size_t len)
 {
 	struct fwsim_frame f;
-	struct passage p = { fw, NULL, &f };
+	struct passage p = { fw, NULL, &f, false };
 
 	if (!fwsim_port_up(fw))
 		return drop(fw, FWSIM_DROP_PORT_DOWN);
-	if (len > FWSIM_FRAME_MAX || too_long(fw, (uint32_t)len) || !fwsim_frame_parse(&f, data, len))
+	if (len > FWSIM_FRAME_MAX || too_long(fw, (uint32_t)len)) {
+		fw->wire.rx_long++;
+		return drop(fw, FWSIM_DROP_LENGTH);
+	}
+	if (!fwsim_frame_parse(&f, data, len))
 		return drop(fw, FWSIM_DROP_LENGTH);
 	count(fw->wire_rx, &f);
+	fwsim_wire_count(fw, &f, true);
 	dispatch(&p);
+	if (!p.arrived)
+		fw->wire.rx_lost++;
 }
 
 /* ---- what it knows -------------------------------------------------------------------------- */

@@ -176,6 +176,9 @@ void fwsim_eswitch_rx(struct fwsim *fw, const uint8_t *data, size_t len);
 /* Forget what the PF has set, of all vports. */
 void fwsim_esw_reset(struct fwsim *fw);
 
+/* A frame has come from the wire, or leaves by it: ppcnt.c. */
+void fwsim_wire_count(struct fwsim *fw, const struct fwsim_frame *f, bool rx);
+
 /* ---- rates: qos.c --------------------------------------------------------------------------- */
 
 #define FWSIM_QOS_LOG_DEPTH 3

@@ -214,6 +214,17 @@ static enum ifc_status reg_mcqi(struct fwsim_cmd *cmd, bool write, uint8_t *data
 	return IFC_ST_OK;
 }
 
+/* Whoever asks sees the port, only the PF can have its counters begin anew. */
+static enum ifc_status reg_ppcnt(struct fwsim_cmd *cmd, bool write, uint8_t *data)
+{
+	bool clear = IFC_GET(ppcnt_reg, data, clr) && of_port(cmd);
+
+	(void)write;
+	memset(data + 8, 0, REG_MAX - 8);
+	fwsim_ppcnt(cmd->fw, data, clear);
+	return IFC_ST_OK;
+}
+
 static const struct reg {
 	uint16_t id;
 	uint16_t len; /* least data to be given */
@@ -228,7 +239,7 @@ static const struct reg {
 	{ REG_PTYS, IFC_SZ(ptys_reg), "PTYS", reg_ptys },
 	{ REG_PAOS, IFC_SZ(paos_reg), "PAOS", reg_paos },
 	{ REG_PFCC, 0x10, "PFCC", reg_pfcc },
-	{ REG_PPCNT, 8, "PPCNT", reg_zeros },
+	{ REG_PPCNT, 8, "PPCNT", reg_ppcnt },
 	{ REG_NODE_DESC, 0, "NODE_DESC", reg_node_desc },
 	{ REG_MCQS, IFC_SZ(mcqs_reg), "MCQS", reg_mcqs },
 	{ REG_MCQI, IFC_SZ(mcqi_reg), "MCQI", reg_mcqi },

@@ -28,6 +28,7 @@ bool fwsim_uplink_rx(struct fwsim *fw, const void *data, size_t len)
 		return false;
 	if (!len || len > FWSIM_FRAME_MAX) {
 		fw->esw_drops[FWSIM_DROP_LENGTH]++;
+		fw->wire.rx_long += len > FWSIM_FRAME_MAX;
 		return true;
 	}
 	copy = malloc(len);
