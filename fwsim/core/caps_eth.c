@@ -52,7 +52,7 @@ static void offloads(const struct fwsim_vhca *v, uint8_t *cap)
 	ETH(cap, reg_umr_sq, !v->fw->cfg.no_striding_rq);
 }
 
-/* The fields that flow.c looks at, each with any mask. */
+/* The fields that flow_walk.c looks at, each with any mask. */
 static void fields(uint8_t *f)
 {
 #define FIELD(fld) IFC_SET(flow_table_fields_supported, f, fld, 1)

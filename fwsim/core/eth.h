@@ -196,7 +196,7 @@ void fwsim_qos_fini(struct fwsim *fw);  /* the same of a card that goes */
 bool fwsim_uplink_run(struct fwsim *fw, unsigned int budget);
 void fwsim_uplink_fini(struct fwsim *fw);
 
-/* ---- steering: flow.c ---------------------------------------------------------------------- */
+/* ---- steering: flow.c, flow_walk.c -------------------------------------------------------- */
 
 /* dest_format.destination_type (mlx5_ifc_flow_destination_type of mlx5_ifc.h). */
 enum fwsim_dest { FWSIM_DEST_VPORT = 0, FWSIM_DEST_FLOW_TABLE = 1, FWSIM_DEST_TIR = 2, FWSIM_DEST_UPLINK = 8 };

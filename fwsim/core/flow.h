@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Flow tables, groups, entries and counters of one VHCA. flow.c keeps and walks them, flow_cmd.c has the
- * commands, flow_image.c their part of a state image.
+ * Flow tables, groups, entries and counters of one VHCA. flow.c keeps them, flow_walk.c walks them, flow_cmd.c
+ * has the commands, flow_image.c their part of a state image.
  */
 #ifndef FWSIM_FLOW_H
 #define FWSIM_FLOW_H
@@ -132,6 +132,11 @@ struct fwsim_flow_entry *fwsim_flow_entry_at(const struct fwsim_flow_group *g, u
 void fwsim_flow_spec_of(struct fwsim_flow_spec *spec, const struct fwsim_flow_entry *e);
 /* Count the TIRs that entries name as used; BAD_RES if one is not there. After an image, with all refs 0. */
 enum ifc_status fwsim_flow_relink(struct fwsim_vhca *v);
+
+/* The entry of @t with the lowest index that @key, laid out as criteria are, matches; NULL if none does. */
+const struct fwsim_flow_entry *fwsim_flow_find(const struct fwsim_flow_table *t, const uint8_t *key);
+
+/* ---- flow_walk.c ---------------------------------------------------------------------------- */
 
 /* What became of a frame. */
 enum fwsim_flow_verdict {
