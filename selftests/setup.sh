@@ -40,17 +40,26 @@ usage() {
 	sed -n '/^# Usage:/,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"
 }
 
+# A program takes a tenth of a second in the test VM, and this script runs often: what follows starts few.
+
+# is_loaded MODULE...: all of them
 is_loaded() {
-	[ -d "/sys/module/$(printf %s "$1" | tr - _)" ]
+	for mod in "$@"; do
+		case $mod in
+		*-*) mod=${mod%%-*}_${mod#*-} ;;
+		esac
+		[ -d "/sys/module/$mod" ] || return 1
+	done
 }
 
 load() {
 	is_loaded "$1" && return 0
 	case $1 in
 	mlx5_vfmig)
-		modprobe -a mlx5_core vfio-pci-core || die "no mlx5_core or vfio-pci-core"
-		modprobe -q iova_bitmap 2>/dev/null
-		modprobe -q libcrc32c 2>/dev/null
+		is_loaded mlx5_core vfio_pci_core ||
+			modprobe -a mlx5_core vfio-pci-core || die "no mlx5_core or vfio-pci-core"
+		# modules of some kernels only
+		modprobe -qa iova_bitmap libcrc32c 2>/dev/null
 		ko=${VFMIG_KO:-$TOP/build/driver/$(uname -r)/mlx5_vfmig.ko}
 		if [ -e "$ko" ]; then
 			insmod "$ko" || die "insmod $ko failed"
@@ -73,18 +82,22 @@ set_param() {
 	echo "${1#*=}" >"$file" || die "mlx5_vfmig does not take $1"
 }
 
+# The first two PFs are put in PFS.
 find_pfs() {
+	count=0
 	for d in "$PCI"/*; do
-		if [ "$(cat "$d/vendor")" = 0x15b3 ] && [ -e "$d/sriov_totalvfs" ]; then
-			echo "${d##*/}"
+		read -r vendor <"$d/vendor"
+		if [ "$vendor" = 0x15b3 ] && [ -e "$d/sriov_totalvfs" ] && [ $count -lt 2 ]; then
+			PFS="$PFS ${d##*/}"
+			count=$((count + 1))
 		fi
-	done | head -n 2
+	done
 }
 
 # bdf_of_vf PF INDEX
 bdf_of_vf() {
-	link=$(readlink "$PCI/$1/virtfn$2") || return 1
-	echo "${link##*/}"
+	dir=$(cd -P "$PCI/$1/virtfn$2" 2>/dev/null && pwd -P) || return 1
+	echo "${dir##*/}"
 }
 
 # bind BDF DRIVER: "" gives it to nobody.
@@ -141,7 +154,7 @@ main() {
 	load mlx5_core
 	if [ -z "$PFS" ]; then
 		[ "${VFMIG_VM:-}" = 1 ] || die "not in the test VM: name the PF with --pf"
-		PFS=$(find_pfs)
+		find_pfs
 	fi
 	[ -n "$PFS" ] || die "no mlx5 PF"
 	trap 'undo; exit 130' INT TERM
@@ -155,7 +168,7 @@ main() {
 
 	n=0
 	for pf in $PFS; do
-		[ "$(basename "$(readlink "$PCI/$pf/driver")")" = mlx5_core ] ||
+		[ -e "/sys/bus/pci/drivers/mlx5_core/$pf" ] ||
 			echo "$pf" >/sys/bus/pci/drivers/mlx5_core/bind || die "$pf has no driver"
 		echo 0 >"$PCI/$pf/sriov_drivers_autoprobe"
 		echo 0 >"$PCI/$pf/sriov_numvfs"
