@@ -25,7 +25,7 @@ help:
 	@echo
 	@echo '  verb           makes or does                                     cold     warm'
 	@echo '  make demo      migrate a VF of the simulated card, draw it      25 min     20 s'
-	@echo '  make check     the tests                                        30 min   11 min'
+	@echo '  make check     the tests                                        35 min   10 min'
 	@echo '  make check-core  host tests of the simulated firmware, no VM     3 min     60 s'
 	@echo '  make check-all   all tests: every kernel, every size            90 min   60 min'
 	@echo '  make check KERNEL=kasan   what of it runs in a VM, under KASAN  60 min   40 min'
