@@ -526,7 +526,7 @@ static int cmp_addr(const void *a, const void *b)
 	return l < r ? -1 : l > r;
 }
 
-/* MANAGE_PAGES takes no page twice, nor page 0. */
+/* MANAGE_PAGES takes no page twice. */
 static void check_pages(struct fwsim_xfer *x, const struct fwsim_vhca *v)
 {
 	uint64_t *sorted = xfer_alloc(x, v->pages_n, sizeof(*sorted));
@@ -535,9 +535,9 @@ static void check_pages(struct fwsim_xfer *x, const struct fwsim_vhca *v)
 		return;
 	memcpy(sorted, v->page, v->pages_n * sizeof(*sorted));
 	qsort(sorted, v->pages_n, sizeof(*sorted), cmp_addr);
-	for (uint32_t i = 0; i < v->pages_n; i++)
-		if (sorted[i] == (i ? sorted[i - 1] : 0))
-			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "page 0x%llx is there twice, or is 0",
+	for (uint32_t i = 1; i < v->pages_n; i++)
+		if (sorted[i] == sorted[i - 1])
+			fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "page 0x%llx is there twice",
 				       (unsigned long long)sorted[i]);
 	free(sorted);
 }

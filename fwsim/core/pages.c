@@ -120,7 +120,7 @@ static enum ifc_status pages_give(struct fwsim_cmd *cmd, uint32_t n)
 	for (i = 0; i < n; i++) {
 		uint64_t addr = ifc_ld64(pas + 8 * (size_t)i);
 
-		if (addr % FWSIM_PAGE || !addr) {
+		if (addr % FWSIM_PAGE) { /* 0 is a page: behind an IOMMU its driver chooses the addresses */
 			free(all);
 			free(sorted);
 			return fwsim_refuse(cmd, IFC_ST_BAD_PARAM, PAGES_SYND_ADDR,

@@ -510,6 +510,30 @@ static struct pair loaded_pair(struct image *a)
 	return p;
 }
 
+/* A driver behind an IOMMU may have given page 0, which is a page like any other: held once. */
+static void page_0_moves_with_the_image(void **state)
+{
+	struct image a, b;
+	struct pair p = loaded_pair(&a);
+	uint8_t *page = section(&a, FWSIM_IMAGE_SEC_PAGES, NULL) + 4;
+	uint64_t second = ifc_ld64(page + 8);
+	char why[128];
+
+	(void)state;
+	ifc_st64(page, 0);
+	ifc_st64(page + 8, 0);
+	fix_crc(a.buf, a.len);
+	expect_refused(&p, a.buf, a.len, "page 0 twice", "page 0x0 is there twice");
+	ifc_st64(page + 8, second);
+	fix_crc(a.buf, a.len);
+	assert_int_equal(load(p.dst, a.buf, a.len, why), IFC_ST_OK);
+	b = save(p.dst);
+	assert_memory_equal(section(&b, FWSIM_IMAGE_SEC_PAGES, NULL) + 4, page, 16);
+	free(a.buf);
+	free(b.buf);
+	h_free(p.h);
+}
+
 static void every_truncation_is_refused(void **state)
 {
 	struct image a;
@@ -727,7 +751,6 @@ static const struct {
 	{ "cap type that has none", FWSIM_IMAGE_SEC_CAPS, 4 + 4096 + 4, 0, 1, NULL },
 	{ "pages: count", FWSIM_IMAGE_SEC_PAGES, 0, 0, 0xffffffff, "page addresses" },
 	{ "pages: one less", FWSIM_IMAGE_SEC_PAGES, 0, 0, 1, "too many" },
-	{ "pages: page 0", FWSIM_IMAGE_SEC_PAGES, 8, 0, 0, "or is 0" },
 	{ "pages: address", FWSIM_IMAGE_SEC_PAGES, 8, ~0u, 0x800, "multiple" },
 	{ "list count", FWSIM_IMAGE_SEC_VPORT, 0x100, 0, 0xffffffff, "list" },
 	{ "UAR: count", FWSIM_IMAGE_SEC_UAR, 0, 0, 0xffffffff, "objects" },
@@ -1029,6 +1052,7 @@ int main(void)
 		cmocka_unit_test(pages_held_move_with_the_image),
 		cmocka_unit_test(reset_clears_what_was_loaded),
 		cmocka_unit_test(structures_have_not_grown_unseen),
+		cmocka_unit_test(page_0_moves_with_the_image),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(trailing_bytes_are_refused),
 		cmocka_unit_test(flipped_bits_are_refused),

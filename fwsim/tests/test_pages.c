@@ -108,7 +108,7 @@ static void never_more_than_there_is_room_for(void **state)
 
 static void bad_gifts_change_nothing(void **state)
 {
-	static const uint64_t odd[] = { 0x5000, 0x6008 }, zero[] = { 0 };
+	static const uint64_t odd[] = { 0x5000, 0x6008 }, small[] = { 8 };
 	static const uint64_t twice[] = { 0x5000, 0x6000, 0x5000 };
 	struct harness *h = enabled();
 
@@ -116,7 +116,7 @@ static void bad_gifts_change_nothing(void **state)
 	assert_int_equal(give(h, 0, 2, page, 2), IFC_ST_OK);
 	assert_int_equal(give(h, 0, 2, odd, 2), IFC_ST_BAD_PARAM);
 	assert_non_null(h_trace_find(h, FWSIM_TRACE_CMD, "page 1 at 0x6008 is no page"));
-	assert_int_equal(give(h, 0, 1, zero, 1), IFC_ST_BAD_PARAM);
+	assert_int_equal(give(h, 0, 1, small, 1), IFC_ST_BAD_PARAM);
 	assert_int_equal(give(h, 0, 3, twice, 3), IFC_ST_BAD_PARAM);
 	assert_non_null(h_trace_find(h, FWSIM_TRACE_CMD, "page 0x5000 is given twice"));
 	assert_int_equal(give(h, 0, 1, page, 1), IFC_ST_BAD_PARAM);
@@ -125,6 +125,26 @@ static void bad_gifts_change_nothing(void **state)
 	assert_int_equal(give(h, 0, 0, NULL, 0), IFC_ST_OK);
 	assert_int_equal(h_pages(h, 0), 2);
 	assert_int_equal(give(h, 0, 2, page + 2, 2), IFC_ST_OK);
+	h_free(h);
+}
+
+/* rdma-core's driver over VFIO maps its first pages to the lowest IOVA that the IOMMU has, which is 0. */
+static void address_0_is_a_page(void **state)
+{
+	static const uint64_t first[] = { 0, 0x1000 };
+	struct harness *h = enabled();
+	uint8_t out[16 + 8 * 2];
+
+	(void)state;
+	assert_int_equal(give(h, 0, 2, first, 2), IFC_ST_OK);
+	assert_int_equal(h_pages(h, 0), 2);
+	assert_int_equal(give(h, 0, 1, first, 1), IFC_ST_BAD_PARAM);
+	assert_non_null(h_trace_find(h, FWSIM_TRACE_CMD, "page 0x0 is given twice"));
+	memset(out, 0xff, sizeof(out));
+	assert_int_equal(manage(h, 0, TAKE, 0, 2, NULL, 0, out, sizeof(out)), IFC_ST_OK);
+	assert_int_equal(IFC_GET(manage_pages_out, out, output_num_entries), 2);
+	assert_int_equal(ifc_ld64(out + 16) + ifc_ld64(out + 24), 0x1000);
+	assert_int_equal(h_pages(h, 0), 0);
 	h_free(h);
 }
 
@@ -205,6 +225,7 @@ int main(void)
 		cmocka_unit_test(takes_back_exactly_what_was_given),
 		cmocka_unit_test(never_more_than_there_is_room_for),
 		cmocka_unit_test(bad_gifts_change_nothing),
+		cmocka_unit_test(address_0_is_a_page),
 		cmocka_unit_test(each_function_keeps_its_own_account),
 		cmocka_unit_test(unknown_op_mods),
 		cmocka_unit_test(account_outlives_disable_until_the_next_enable),
