@@ -681,7 +681,10 @@ void fwsim_vport_fini(struct fwsim_vhca *v);
 void fwsim_roce_gids_changed(struct fwsim_vhca *v);
 /* Has @v the address @mac, by its vport or by an entry of its RoCE address table? */
 bool fwsim_roce_has_mac(const struct fwsim_vhca *v, const uint8_t *mac);
-/* VHCA that packets to @mac (6 bytes) reach when @from sends them; NULL: none on this card. */
+/*
+ * VHCA that packets to @mac (6 bytes) reach when @from sends them; NULL: none on this card. Of several it is one
+ * whose driver has done INIT_HCA, and of those one that may respond.
+ */
 struct fwsim_vhca *fwsim_roce_target(struct fwsim_vhca *from, const uint8_t *mac);
 
 /* ---- dma.c: the only caller of host DMA ---------------------------------------------------- */

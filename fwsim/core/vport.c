@@ -185,19 +185,18 @@ bool fwsim_roce_has_mac(const struct fwsim_vhca *v, const uint8_t *mac)
 struct fwsim_vhca *fwsim_roce_target(struct fwsim_vhca *from, const uint8_t *mac)
 {
 	struct fwsim_vhca *found = NULL;
-	unsigned int i;
+	unsigned int i, best = 0;
 
 	if (fwsim_roce_has_mac(from, mac))
 		return from;
-	for (i = 0; i < from->fw->nfn; i++) {
+	for (i = 0; i < from->fw->nfn && best < 4; i++) {
 		struct fwsim_vhca *v = from->fw->vhca[i];
+		unsigned int rank = 1 + fwsim_vhca_may_respond(v) + 2 * (v->hca == FWSIM_HCA_INIT);
 
-		if (!fwsim_roce_has_mac(v, mac))
-			continue;
-		if (fwsim_vhca_may_respond(v))
-			return v;
-		if (!found)
+		if (rank > best && fwsim_roce_has_mac(v, mac)) {
 			found = v;
+			best = rank;
+		}
 	}
 	return found;
 }

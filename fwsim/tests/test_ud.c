@@ -218,6 +218,33 @@ static void only_while_it_is_in_the_table(void **state)
 	assert_false(fwsim_roce_has_mac(r->d2.v, mac));
 }
 
+/* Function 3 comes first and may do DMA, but has no driver. */
+static void reaches_the_function_that_has_a_driver(void **state)
+{
+	struct rig *r = *state;
+	struct fwsim_vhca *idle = r->h->fw->vhca[3];
+	struct d_wr w = wr(r, 6);
+	struct d_mem m;
+	struct d_fn d5;
+	struct d_qp e;
+
+	d_open(&d5, r->h, 5);
+	d_qp_of(&d5, &e, IFC_QP_ST_UD, 0, 0);
+	d_up(&e);
+	m = d_mem(&d5, 4096);
+	fwsim_set_bus_master(r->h->fw, 3, true);
+	memcpy(IFC_PTR(nic_vport_context, idle->vport.ctx, permanent_address),
+	       IFC_CPTR(nic_vport_context, d5.v->vport.ctx, permanent_address), 8);
+	set_av(r, 0, gid6, e.qpn);
+	memcpy(r->av + 20, IFC_CPTR(nic_vport_context, d5.v->vport.ctx, permanent_address) + 2, 6);
+	d_recv(&e, 1, &(struct d_sge){ m.addr, 100, m.key });
+	d_send(&r->a, &w);
+	d_expect(&e.rcq, IFC_CQE_RESP_SEND, 0);
+	/* also while it is stopped: the packet is not the other's then */
+	d5.v->mig = FWSIM_MIG_STOPPED;
+	assert_ptr_equal(fwsim_roce_target(r->d1.v, r->av + 20), d5.v);
+}
+
 static void lost(struct rig *r, struct d_wr *w, const char *why)
 {
 	h_trace_clear(r->h);
@@ -382,6 +409,7 @@ int main(void)
 		TEST(l3_type_is_in_the_completion),
 		TEST(by_an_address_of_the_table),
 		TEST(only_while_it_is_in_the_table),
+		TEST(reaches_the_function_that_has_a_driver),
 		TEST(lost_datagrams),
 		TEST(privileged_qkey_means_that_of_the_qp),
 		TEST(gsi_is_number_one),
