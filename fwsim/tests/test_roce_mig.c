@@ -3,7 +3,7 @@
  * One side of a connection between two cards is moved to a third one: in the middle of a message, at every packet,
  * with answers still to be given, over a network that loses packets. And what an image of it may not say.
  */
-#include "net_rig.h"
+#include "roce_rig.h"
 
 #include <string.h>
 
@@ -13,56 +13,15 @@
 #define MEM_SIZE (1u << 17)
 #define TO 2 /* the third card */
 
-struct rig {
-	struct n_net net;
-	struct d_fn d1, d2;
-	struct d_qp a, b;
-	struct d_mem am, bm;
-	uint32_t akey; /* of bm, for atomics */
-};
-
-static void fill(struct d_mem *m, unsigned int seed)
-{
-	for (uint32_t i = 0; i < m->size; i++)
-		m->p[i] = (uint8_t)(i * 7 + (i >> 8) * 13 + seed);
-}
-
-static uint32_t atomic_key(struct d_fn *d, struct d_mem *m)
-{
-	IFC_BUF(create_mkey_out, out);
-	struct d_in in;
-
-	d_mkey_in(d, &in, m->addr, m->size);
-	IFC_SET(create_mkey_in, in.b, memory_key_mkey_entry.a, 1);
-	assert_int_equal(D_EXEC(d, &in, out), IFC_ST_OK);
-	return IFC_GET(create_mkey_out, out, mkey_index) << 8 | 0x42;
-}
-
 static int setup(void **state)
 {
-	struct rig *r = calloc(1, sizeof(*r));
-
-	n_open(&r->net);
-	n_fn(&r->d1, &r->net, 0, 1);
-	n_fn(&r->d2, &r->net, 1, 1);
-	d_qp(&r->d1, &r->a);
-	d_qp(&r->d2, &r->b);
-	r->am = d_mem(&r->d1, MEM_SIZE);
-	r->bm = d_mem(&r->d2, MEM_SIZE);
-	r->akey = atomic_key(&r->d2, &r->bm);
-	fill(&r->am, 1);
-	fill(&r->bm, 2);
-	n_connect(&r->a, &r->b, 0);
-	*state = r;
+	*state = r_open(IFC_QP_ST_RC, 0, MEM_SIZE);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct rig *r = *state;
-
-	n_close(&r->net);
-	free(r);
+	r_close(*state);
 	return 0;
 }
 
@@ -70,57 +29,9 @@ static const enum ifc_wqe_op all_ops[] = { IFC_WQE_RDMA_WRITE, IFC_WQE_RDMA_WRIT
 					   IFC_WQE_SEND_IMM, IFC_WQE_ATOMIC_FA };
 #define N_OPS (sizeof(all_ops) / sizeof(all_ops[0]))
 
-static uint64_t le64(const uint8_t *p)
+static void expect(struct r_pair *r, enum ifc_wqe_op op, uint32_t len, uint64_t old)
 {
-	uint64_t v = 0;
-
-	for (unsigned int i = 8; i--;)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static void post(struct rig *r, enum ifc_wqe_op op, uint32_t len)
-{
-	struct d_wr w = {
-		.op = op, .raddr = r->bm.addr, .rkey = r->bm.key, .imm = 0xcafe0123,
-		.n = 1, .sge = { { r->am.addr, op == IFC_WQE_ATOMIC_FA ? 8 : len, r->am.key } },
-	};
-	struct d_sge sge = { r->bm.addr, len, r->bm.key };
-
-	if (op == IFC_WQE_ATOMIC_FA) {
-		w.rkey = r->akey;
-		w.swap_add = 5;
-	}
-	if (op == IFC_WQE_SEND_IMM)
-		d_recv(&r->b, 1, &sge);
-	if (op == IFC_WQE_RDMA_WRITE_IMM)
-		d_recv(&r->b, 0, NULL);
-	d_send(&r->a, &w);
-}
-
-/* Where memory is now: with its function. */
-static const uint8_t *bytes(const struct d_fn *d, const struct d_mem *m)
-{
-	return h_mem(d->h, d->fn, m->addr);
-}
-
-static void expect(struct rig *r, enum ifc_wqe_op op, uint32_t len, uint64_t old)
-{
-	const uint8_t *am = bytes(&r->d1, &r->am), *bm = bytes(&r->d2, &r->bm);
-
-	d_expect(&r->a.scq, IFC_CQE_REQ, 0);
-	d_expect_none(&r->a.scq);
-	if (op == IFC_WQE_ATOMIC_FA) {
-		assert_int_equal(le64(bm), old + 5);
-		assert_int_equal(ifc_ld64(am), old);
-	} else {
-		assert_memory_equal(am, bm, len);
-	}
-	if (op == IFC_WQE_SEND_IMM || op == IFC_WQE_RDMA_WRITE_IMM)
-		assert_int_equal(D_CQE_BYTES(d_expect(&r->b.rcq, op == IFC_WQE_SEND_IMM ?
-								IFC_CQE_RESP_SEND_IMM :
-								IFC_CQE_RESP_WR_IMM, 0)), len);
-	d_expect_none(&r->b.rcq);
+	r_expect(r, op, len, old);
 	assert_int_equal(d_state(&r->a), IFC_QP_RTS);
 	assert_int_equal(d_state(&r->b), IFC_QP_RTS);
 }
@@ -140,22 +51,22 @@ static void at_each_packet(bool responder)
 		enum ifc_wqe_op op = all_ops[i];
 
 		for (unsigned int at = 0;; at++) {
-			struct rig *r;
+			struct r_pair *r;
 			uint64_t old;
 			bool end;
 
 			setup((void **)&r);
-			old = le64(r->bm.p);
+			old = r_le64(r->bm.p);
 			r->net.fate = fate_from;
 			r->net.at = at;
-			post(r, op, 5000);
+			r_post(r, op, 5000);
 			n_pump(&r->net);
 			end = r->net.frames < at;
 			r->net.fate = NULL;
 			n_move(&r->net, responder ? &r->d2 : &r->d1, TO, 2);
 			n_run(&r->net, 100 * H_MS);
 			expect(r, op, 5000, old);
-			post(r, IFC_WQE_RDMA_WRITE, 100); /* and it goes on */
+			r_post(r, IFC_WQE_RDMA_WRITE, 100); /* and it goes on */
 			n_run(&r->net, 100 * H_MS);
 			d_expect(&r->a.scq, IFC_CQE_REQ, 0);
 			teardown((void **)&r);
@@ -180,13 +91,13 @@ static void responder_moves_at_each_packet(void **state)
 /* What is acknowledged is not sent again. */
 static void goes_on_from_the_last_acknowledged_packet(void **state)
 {
-	struct rig *r = *state;
+	struct r_pair *r = *state;
 	struct fwsim_qp *qp;
 	unsigned int before;
 
 	r->net.fate = fate_from;
 	r->net.at = 70;
-	post(r, IFC_WQE_RDMA_WRITE, 100 * 1024);
+	r_post(r, IFC_WQE_RDMA_WRITE, 100 * 1024);
 	n_pump(&r->net);
 	qp = fwsim_table_get(&r->d1.v->obj[FWSIM_OBJ_QP], r->a.qpn);
 	assert_int_equal(qp->roce->req.acked, 64);
@@ -200,7 +111,7 @@ static void goes_on_from_the_last_acknowledged_packet(void **state)
 
 static void moves_while_packets_are_lost(void **state)
 {
-	struct rig *r = *state;
+	struct r_pair *r = *state;
 	unsigned int place[2][2] = { { 0, 1 }, { 1, 1 } };
 
 	r->net.fate = n_fate_storm;
@@ -213,10 +124,10 @@ static void moves_while_packets_are_lost(void **state)
 
 		r->am.p = h_mem(r->d1.h, r->d1.fn, r->am.addr);
 		r->bm.p = h_mem(r->d2.h, r->d2.fn, r->bm.addr);
-		fill(&r->am, i);
-		fill(&r->bm, i + 1);
-		old = le64(r->bm.p);
-		post(r, op, 30000);
+		r_fill(&r->am, i);
+		r_fill(&r->bm, i + 1);
+		old = r_le64(r->bm.p);
+		r_post(r, op, 30000);
 		/* the card that neither of them is on */
 		to = 3 - place[0][0] - place[1][0];
 		place[i & 1][0] = to;
@@ -229,7 +140,7 @@ static void moves_while_packets_are_lost(void **state)
 /* An answer that waits is part of the image. */
 static void answers_move_along(void **state)
 {
-	struct rig *r = *state;
+	struct r_pair *r = *state;
 	struct fwsim_qp *qp = fwsim_table_get(&r->d2.v->obj[FWSIM_OBJ_QP], r->b.qpn);
 	struct roce_answer rd = {
 		.kind = ROCE_ANSWER_READ, .psn = (r->a.qpn * 0x123457) & 0xffffff, .msn = 1,
@@ -249,14 +160,14 @@ static void answers_move_along(void **state)
 /* The peer comes to the same card in the middle of a message: it ends as it began. */
 static void peer_comes_to_this_card(void **state)
 {
-	struct rig *r = *state;
+	struct r_pair *r = *state;
 
 	for (unsigned int i = 0; i < N_OPS; i++) {
-		uint64_t old = le64(bytes(&r->d2, &r->bm));
+		uint64_t old = r_le64(r_bytes(&r->d2, &r->bm));
 
 		r->net.fate = fate_from;
 		r->net.at = r->net.frames + 2;
-		post(r, all_ops[i], 5000);
+		r_post(r, all_ops[i], 5000);
 		n_pump(&r->net);
 		r->net.fate = NULL;
 		if (!i)
@@ -270,20 +181,20 @@ static void peer_comes_to_this_card(void **state)
 /* And goes away again: what was half done within the card is done anew. */
 static void peer_leaves_this_card(void **state)
 {
-	struct rig *r = *state;
+	struct r_pair *r = *state;
 	unsigned int frames;
 
 	n_move(&r->net, &r->d2, 0, 2);
-	post(r, IFC_WQE_RDMA_READ, 5000);
+	r_post(r, IFC_WQE_RDMA_READ, 5000);
 	n_run(&r->net, H_MS);
 	expect(r, IFC_WQE_RDMA_READ, 5000, 0);
 	frames = r->net.frames;
 	assert_int_equal(frames, 0);
 	n_move(&r->net, &r->d2, TO, 1);
 	for (unsigned int i = 0; i < N_OPS; i++) {
-		uint64_t old = le64(bytes(&r->d2, &r->bm));
+		uint64_t old = r_le64(r_bytes(&r->d2, &r->bm));
 
-		post(r, all_ops[i], 5000);
+		r_post(r, all_ops[i], 5000);
 		n_run(&r->net, 100 * H_MS);
 		expect(r, all_ops[i], 5000, old);
 		assert_true(r->net.frames > frames);
@@ -293,7 +204,7 @@ static void peer_leaves_this_card(void **state)
 
 /* ---- images that are not right ------------------------------------------------------------- */
 
-static enum ifc_status reload(struct rig *r, const char *why)
+static enum ifc_status reload(struct r_pair *r, const char *why)
 {
 	size_t len = fwsim_image_size(r->d2.v);
 	uint8_t *buf = malloc(len);
@@ -310,12 +221,12 @@ static enum ifc_status reload(struct rig *r, const char *why)
 
 static void image_is_checked(void **state)
 {
-	struct rig *r = *state;
+	struct r_pair *r = *state;
 	struct fwsim_qp *qp = fwsim_table_get(&r->d2.v->obj[FWSIM_OBJ_QP], r->b.qpn);
 	struct fwsim_roce good;
 
 	h_boot(r->net.card[TO], 1);
-	post(r, IFC_WQE_ATOMIC_FA, 8);
+	r_post(r, IFC_WQE_ATOMIC_FA, 8);
 	n_pump(&r->net);
 	assert_non_null(qp->roce);
 	good = *qp->roce;
