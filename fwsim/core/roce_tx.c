@@ -5,7 +5,8 @@
  * One message is under way at a time. Its packets are numbered from next_send_psn on, which moves only when the
  * message has ended: so a place in it is a number of packets, and nothing else has to be remembered. At most
  * ROCE_WINDOW packets are not acknowledged, and a READ is asked for in parts of that many. Whatever goes wrong is
- * mended by going back to the first packet that is not acknowledged.
+ * mended by going back to the first packet that is not acknowledged. It goes alone until there is progress: a peer
+ * that is slow, and has it all in its queues, would only get slower by getting it all once more.
  *
  * qp->wait_until is the ack timer while nothing more may be sent, and the timer of an RNR NAK.
  */
@@ -94,12 +95,20 @@ static bool is_atomic(const struct rc_wqe *w)
 	return w->op == IFC_WQE_ATOMIC_CS || w->op == IFC_WQE_ATOMIC_FA;
 }
 
-/* May a packet be sent now? Of @total there is one left that is not acknowledged. */
-static bool may_send(const struct roce_requester *req, const struct rc_wqe *w, uint32_t total)
+/* Packets that may be without acknowledgement. */
+static uint32_t window(const struct fwsim_qp *qp)
 {
+	return qp->retry_left < IFC_GET(qpc, qp->ctx, retry_count) ? 1 : ROCE_WINDOW;
+}
+
+/* May a packet be sent now? Of @total there is one left that is not acknowledged. */
+static bool may_send(const struct fwsim_qp *qp, const struct rc_wqe *w, uint32_t total)
+{
+	const struct roce_requester *req = &qp->roce->req;
+
 	if (is_read(w))
 		return req->sent == req->acked;
-	return req->sent < total && req->sent - req->acked < ROCE_WINDOW;
+	return req->sent < total && req->sent - req->acked < window(qp);
 }
 
 static uint8_t operation(const struct rc_wqe *w, bool first, bool last)
@@ -162,7 +171,7 @@ static bool send_packet(struct fwsim_qp *qp, const struct rc_wqe *w, uint32_t to
 		.opcode = operation(w, !i, last), .solicited = last && w->solicited,
 		.psn = roce_psn(IFC_GET(qpc, qp->ctx, next_send_psn) + i),
 		.ack_req = qp->st != IFC_QP_ST_UC && (last || i % ROCE_ACK_EVERY == ROCE_ACK_EVERY - 1 ||
-						      i - req->acked == ROCE_WINDOW - 1),
+						      i - req->acked == window(qp) - 1),
 		.va = w->raddr, .rkey = w->rkey, .len = (uint32_t)w->total, .xrc_srqn = w->xrc_srqn,
 		.swap_add = w->swap_add, .compare = w->compare, .data = data,
 	};
@@ -178,13 +187,13 @@ static bool send_packet(struct fwsim_qp *qp, const struct rc_wqe *w, uint32_t to
 	return true;
 }
 
-/* Nothing more may be sent until an answer comes. */
+/* Nothing more may be sent until an answer comes. A timeout may be noticed after up to four times its length. */
 static enum rc_next wait_answer(struct fwsim_qp *qp)
 {
 	unsigned int timeout = IFC_GET(qpc, qp->ctx, primary_address_path.ack_timeout);
 
 	if (timeout)
-		return rc_wait(qp, 4096ULL << timeout);
+		return rc_wait(qp, 4 * 4096ULL << timeout);
 	qp->wait_until = 0; /* for ever */
 	return RC_IDLE;
 }
@@ -238,14 +247,14 @@ enum rc_next rc_roce_step(struct fwsim_qp *qp, const struct rc_wqe *w)
 			       "the send WQE has changed while its message was under way");
 	if (qp->st == IFC_QP_ST_UC)
 		return unreliable_step(qp, w, total);
-	if (!may_send(req, w, total)) {
+	if (!may_send(qp, w, total)) {
 		if (!IFC_GET(qpc, qp->ctx, primary_address_path.ack_timeout))
 			return RC_IDLE;
 		fwsim_trace_note(qp->vhca, "QP 0x%x: no answer, %u of %u packets acknowledged",
 				 qp->obj.id, req->acked, total);
 		return go_back(qp, w, "no answer from the network");
 	}
-	for (unsigned int n = 0; n < ROCE_SLICE && may_send(req, w, total); n++) {
+	for (unsigned int n = 0; n < ROCE_SLICE && may_send(qp, w, total); n++) {
 		if (is_read(w))
 			send_read(qp, w, total);
 		else if (!send_packet(qp, w, total))
@@ -253,7 +262,7 @@ enum rc_next rc_roce_step(struct fwsim_qp *qp, const struct rc_wqe *w)
 		if (req->high < req->sent)
 			req->high = req->sent;
 	}
-	return may_send(req, w, total) ? RC_MORE : wait_answer(qp);
+	return may_send(qp, w, total) ? RC_MORE : wait_answer(qp);
 }
 
 void fwsim_roce_resume(struct fwsim_qp *qp)
@@ -306,7 +315,7 @@ static bool progress(struct fwsim_qp *qp, const struct rc_wqe *w, uint32_t total
 /* The message goes on: with more packets, or waiting for more answers. */
 static void proceed(struct fwsim_qp *qp, const struct rc_wqe *w, uint32_t total)
 {
-	if (!may_send(&qp->roce->req, w, total)) {
+	if (!may_send(qp, w, total)) {
 		wait_answer(qp);
 		return;
 	}

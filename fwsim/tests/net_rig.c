@@ -209,7 +209,7 @@ static enum ifc_status n_rts(struct d_qp *qp)
 	IFC_SET(qpc, qpc, retry_count, 7);
 	IFC_SET(qpc, qpc, rnr_retry, 2);
 	IFC_SET(qpc, qpc, next_send_psn, qp->qpn * 0x123457 & 0xffffff);
-	IFC_SET(qpc, qpc, primary_address_path.ack_timeout, 10);
+	IFC_SET(qpc, qpc, primary_address_path.ack_timeout, N_ACK_TIMEOUT);
 	return d_modify(qp, &in);
 }
 

@@ -11,6 +11,8 @@
 
 #define N_CARDS 3
 #define N_FRAME 10100u
+#define N_ACK_TIMEOUT 8 /* of the QPs' contexts */
+#define N_TIMEOUT (4 * (4096ULL << N_ACK_TIMEOUT)) /* ns until a packet is sent again */
 
 enum n_fate { N_PASS, N_DROP, N_TWICE, N_CORRUPT, N_LATE }; /* N_LATE: behind the next one of anybody */
 

@@ -233,9 +233,9 @@ static void silence_uses_up_the_retries(void **state)
 
 	r->net.fate = fate_all;
 	r_post(r, IFC_WQE_RDMA_WRITE, 100);
-	n_run(&r->net, 7 * (4096ULL << 10));
+	n_run(&r->net, 7 * N_TIMEOUT);
 	d_expect_none(&r->a.scq);
-	n_run(&r->net, 2 * (4096ULL << 10));
+	n_run(&r->net, 2 * N_TIMEOUT);
 	d_expect(&r->a.scq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_TRANSPORT_RETRY_EXC);
 	assert_int_equal(d_state(&r->a), IFC_QP_ERR);
 	assert_int_equal(r->net.frames, 8);
@@ -250,7 +250,7 @@ static void atomic_is_carried_out_once(void **state)
 	r->net.fate = fate_all;
 	r->net.at = 1;
 	r_post(r, IFC_WQE_ATOMIC_FA, 8);
-	n_run(&r->net, 3 * (4096ULL << 10));
+	n_run(&r->net, 3 * N_TIMEOUT);
 	assert_true(r->net.frames > 4);
 	assert_int_equal(r_le64(r->bm.p), old + 5);
 	r->net.fate = NULL;
@@ -425,7 +425,7 @@ static void link_down_is_silence(void **state)
 
 	fwsim_uplink_link(r->d1.h->fw, false);
 	r_post(r, IFC_WQE_SEND, 5000);
-	n_run(&r->net, 2 * (4096ULL << 10));
+	n_run(&r->net, 2 * N_TIMEOUT);
 	d_expect_none(&r->a.scq);
 	assert_int_equal(r->net.frames, 0);
 	fwsim_uplink_link(r->d1.h->fw, true);
@@ -469,7 +469,7 @@ static void stopped_responder_takes_nothing(void **state)
 	set_mig(r->d2.v, FWSIM_MIG_STOPPED);
 	h_dma_clear(r->d2.h);
 	r_post(r, IFC_WQE_SEND, 5000);
-	n_run(&r->net, 3 * (4096ULL << 10));
+	n_run(&r->net, 3 * N_TIMEOUT);
 	assert_true(r->net.frames > 5);
 	assert_false(h_dma_wrote(r->d2.h, 1, r->bm.addr, MEM_SIZE));
 	set_mig(r->d2.v, FWSIM_MIG_RUNNING);
