@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dma.h"
 #include "fault.h"
 #include "fwsim.h"
 #include "ifc.h"
@@ -77,9 +78,6 @@ struct fwsim_obj {
 	uint32_t refs;
 };
 
-/* Addresses in page lists that one VHCA may have, all objects together: 16 GiB in 4 KiB pages. */
-#define FWSIM_MAX_PAS (1u << 22)
-
 /* Objects of one type by id: a dense array from @base on, so that walking it is in order of id. */
 struct fwsim_table {
 	struct fwsim_obj **slot;
@@ -110,21 +108,6 @@ struct fwsim_uar {
 
 struct fwsim_pd {
 	struct fwsim_obj obj;
-};
-
-/* A physical address list: @n pages of 2^@log_size bytes, addresses already masked to that size. */
-struct fwsim_pas {
-	uint64_t *addr;
-	uint32_t n;
-	uint8_t log_size;
-};
-
-/* User memory that other objects may have their rings and doorbell records in. @ctx is without the list. */
-struct fwsim_umem {
-	struct fwsim_obj obj;
-	IFC_BUF(umem, ctx);
-	struct fwsim_pas buf;
-	uint32_t page_offset;	/* bytes */
 };
 
 /* Umems that an object has its ring and its doorbell record in; 0: it is in none. */
@@ -245,7 +228,7 @@ struct fwsim_qp {
 	uint64_t wait_until;	/* virtual ns; 0 = not waiting. Saved as a remaining time */
 	uint64_t give_up_at;	/* virtual ns after which the retries are used up; 0 = never */
 	bool db_pending;	/* a doorbell has come, or came while suspended */
-	struct fwsim_roce *roce; /* what it has sent and got as packets; NULL: nothing yet: roce.h */
+	struct fwsim_roce *roce; /* what it has sent and got as packets; NULL: nothing yet: roce_qp.h */
 	bool scheduled;		/* on the card's run list */
 	struct fwsim_qp *run_next;
 	struct fwsim_vhca *vhca;
@@ -677,70 +660,6 @@ bool fwsim_port_up(const struct fwsim *fw);
 /* It went up or down: tell all functions whose vport follows it. */
 void fwsim_port_event(struct fwsim *fw);
 void fwsim_vport_fini(struct fwsim_vhca *v);
-/* Entries of @v->gid have been written. */
-void fwsim_roce_gids_changed(struct fwsim_vhca *v);
-/* Has @v the address @mac, by its vport or by an entry of its RoCE address table? */
-bool fwsim_roce_has_mac(const struct fwsim_vhca *v, const uint8_t *mac);
-/*
- * VHCA that packets to @mac (6 bytes) reach when @from sends them; NULL: none on this card. Of several it is one
- * whose driver has done INIT_HCA, and of those one that may respond.
- */
-struct fwsim_vhca *fwsim_roce_target(struct fwsim_vhca *from, const uint8_t *mac);
-
-/* ---- dma.c: the only caller of host DMA ---------------------------------------------------- */
-
-/* 0, or -1 if the bus refused or the VHCA may do no DMA. A write that fails may be partly done. */
-int fwsim_dma_read(struct fwsim_vhca *v, uint64_t addr, void *buf, size_t len);
-int fwsim_dma_write(struct fwsim_vhca *v, uint64_t addr, const void *buf, size_t len);
-/*
- * Where bytes of one function are on the bus, piece by piece: what a scatter list comes to. @n is set to 0
- * before the first is added.
- */
-#define FWSIM_PIECES 72
-struct fwsim_pieces {
-	struct fwsim_vhca *v;
-	unsigned int n;
-	struct fwsim_piece {
-		uint64_t addr;
-		size_t len;
-	} piece[FWSIM_PIECES];
-};
-/* Append @len > 0 bytes, to the last piece if they follow it. False: there is no room for more pieces. */
-bool fwsim_pieces_add(struct fwsim_pieces *p, uint64_t addr, size_t len);
-/*
- * Move the bytes of @from to @to, as many, without a buffer between. False: that is not possible (the host
- * maps nothing there, a fault rule wants to see every DMA, …) and nothing has been done; the copying
- * calls then do it, or find out what is wrong. If the two overlap, what arrives there is not defined.
- */
-bool fwsim_dma_move(const struct fwsim_pieces *to, const struct fwsim_pieces *from);
-/* Byte @off of a page list (plus @page_offset); -1 also if out of range. */
-int fwsim_pas_read(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t off, void *buf,
-		   size_t len);
-int fwsim_pas_write(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t off,
-		    const void *buf, size_t len);
-/* Append what @len bytes at @off of a page list come to. False: out of range, or too many pieces. */
-bool fwsim_pas_pieces(struct fwsim_pieces *p, const struct fwsim_pas *pas, uint64_t off, size_t len);
-/* @len bytes at @pos of a ring of @size bytes (a power of two) that begins at @base of the list. */
-int fwsim_ring_read(struct fwsim_vhca *v, const struct fwsim_pas *pas, uint64_t base, size_t size,
-		    size_t pos, void *buf, size_t len);
-/*
- * Decode @n be64 addresses at @be into @pas, masking to @log_size. LIM_ERR/NO_RESOURCES on memory,
- * BAD_PARAM if @log_size is out of 12..31 or @need bytes do not fit.
- */
-enum ifc_status fwsim_pas_decode(struct fwsim_pas *pas, const uint8_t *be, uint64_t n,
-				 unsigned int log_size, uint64_t need);
-/* Append pages of address 0 until there are @n. NO_RESOURCES on memory. */
-enum ifc_status fwsim_pas_extend(struct fwsim_pas *pas, uint32_t n);
-void fwsim_pas_free(struct fwsim_pas *pas);
-
-/* ---- umem.c: rings and doorbell records of CREATE commands in umem @id. They refuse the command. ---- */
-
-/* @pas, whose log_size is set, becomes the pages of [@off, @off + @need). */
-enum ifc_status fwsim_umem_ring(struct fwsim_cmd *cmd, uint32_t id, uint64_t off, uint64_t need,
-				struct fwsim_pas *pas);
-/* DMA address of the eight bytes at @off. */
-enum ifc_status fwsim_umem_dbr(struct fwsim_cmd *cmd, uint32_t id, uint64_t off, uint64_t *addr);
-
 /* ---- mkey.c: key to address walk ----------------------------------------------------------- */
 
 /* lkey that a kernel QP (rlky) may use for any DMA address; what QUERY_SPECIAL_CONTEXTS tells. */
@@ -864,37 +783,10 @@ enum fwsim_rc_sent {
 enum fwsim_rc_sent fwsim_rc_fw_send(struct fwsim_qp *qp, const uint8_t *msg, uint32_t len,
 				    const uint8_t imm[4], uint64_t *ns, const char **why);
 
-/* ---- roce_*.c: QPs and other cards ---------------------------------------------------------- */
-
-/* May packets of @v to @mac, which no function of the card has, leave the card? */
-static inline bool fwsim_roce_leaves(const struct fwsim_vhca *v, const uint8_t *mac)
-{
-	return v->fw->cfg.port == FWSIM_PORT_ETH && !(mac[0] & 1);
-}
-/*
- * A frame has come to the vport of @v, which may respond. False: it is no RoCE packet for one of its addresses,
- * and goes the way of all frames. @local: it comes from a vport of this card.
- */
-bool fwsim_roce_rx(struct fwsim_vhca *v, const struct fwsim_frame *f, bool local);
-/* Take at most @budget of the packets between vports. True if some are left. */
-bool fwsim_roce_run(struct fwsim *fw, unsigned int budget);
-void fwsim_roce_fini(struct fwsim *fw);
-/* Send answers of @qp that are still to be given, some of them. True if there is more to do at once. */
-bool fwsim_roce_respond(struct fwsim_qp *qp);
-/* @v may respond again: go on with answers. */
-void fwsim_roce_rescan(struct fwsim_vhca *v);
-/* @qp may initiate again: what is not acknowledged goes once more. */
-void fwsim_roce_resume(struct fwsim_qp *qp);
-/* Forget messages that are under way; those of the other side only if @responder. */
-void fwsim_roce_flush(struct fwsim_qp *qp, bool responder);
-void fwsim_roce_free(struct fwsim_qp *qp);
-
 /* ---- lifetime of objects: shared by destroy commands, reset and image --------------------- */
 
 /* Decode @obj's context into its fields; used by create and by image load. */
 enum ifc_status fwsim_mkey_decode(struct fwsim_mkey *m);
-enum ifc_status fwsim_umem_decode(struct fwsim_umem *u);
-uint64_t fwsim_umem_bytes(const struct fwsim_umem *u); /* of all its pages */
 enum ifc_status fwsim_eq_decode(struct fwsim_eq *eq);
 enum ifc_status fwsim_cq_decode(struct fwsim_cq *cq);
 enum ifc_status fwsim_srq_decode(struct fwsim_srq *srq); /* @kind is set */

@@ -9,6 +9,7 @@
  */
 #include "control.h"
 #include "flow.h"
+#include "roce.h"
 
 #define VLAN_HLEN 4u
 #define TYPE_CVLAN 0x8100

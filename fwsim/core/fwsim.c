@@ -6,6 +6,7 @@
  * card's own BARs, leaves a note; the call that is on the stack already acts on it.
  */
 #include "eth.h"
+#include "roce.h"
 
 #define DEFAULT_FW_MAJOR 28
 #define DEFAULT_FW_MINOR 43

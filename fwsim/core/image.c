@@ -7,6 +7,7 @@
  * configuration, no administrative setting of the PF. Addresses in it are the guest's.
  */
 #include "image.h"
+#include "roce.h"
 
 /* CRC-64/XZ: ECMA-182 reflected, four bits a step. */
 #define CRC_1(x) ((x) >> 1 ^ ((x) & 1 ? 0xc96c5795d7870f42ULL : 0))

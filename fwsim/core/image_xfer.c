@@ -9,6 +9,7 @@
 #include "eth.h"
 #include "flow.h"
 #include "image.h"
+#include "umem.h"
 
 #include <stdarg.h>
 

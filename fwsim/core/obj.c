@@ -8,6 +8,8 @@
  * nothing, and each type has a base of its own, so that a number of one type is no number of another.
  */
 #include "flow.h"
+#include "roce.h"
+#include "umem.h"
 
 /* Objects that one of a fixed number names; only an RQT has more. */
 #define OBJ_FIXED_REFS 7

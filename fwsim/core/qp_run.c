@@ -8,6 +8,7 @@
  * be stopped, saved and moved between any two of them. A QP whose VHCA may not initiate takes no step.
  */
 #include "rc.h"
+#include "roce.h"
 
 #define RC_FLUSH_SLICE 16 /* WQEs flushed in one step */
 #define RC_ERR_POLL_NS 10000000ULL /* receive WQEs posted in ERR have no doorbell: look for them */

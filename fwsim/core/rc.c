@@ -15,6 +15,7 @@
  * What is for no function of this card leaves it as packets: roce_tx.c.
  */
 #include "rc.h"
+#include "roce.h"
 
 #define RC_SLICE (64u << 10)
 #define RC_HOLD_NS 1000000ULL	   /* how often a held requester looks again */

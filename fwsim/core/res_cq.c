@@ -2,7 +2,7 @@
 /*
  * CREATE/QUERY/MODIFY/DESTROY_CQ. What is written into a CQ, and when it makes an event, is event.c's.
  */
-#include "core.h"
+#include "umem.h"
 
 enum cq_synd {
 	CQ_SYND_SIZE = 0x400001,

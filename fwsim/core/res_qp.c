@@ -11,7 +11,8 @@
  * A move takes from the command's context the fields that the move requires, and of the others only
  * those that opt_param_mask names.
  */
-#include "core.h"
+#include "roce.h"
+#include "umem.h"
 
 enum qp_synd {
 	QP_SYND_UNSUPPORTED = 0x500001,

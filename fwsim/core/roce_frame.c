@@ -3,7 +3,8 @@
  * RoCE v2 packets: from fields to bytes and back, and the invariant CRC. Nothing here knows of QPs' state. What
  * comes in is another's word: every length is checked before what it covers is looked at.
  */
-#include "roce.h"
+#include "rc.h"
+#include "roce_packet.h"
 
 #define ETH_HLEN 14u
 #define TAG_LEN 4u

@@ -7,7 +7,7 @@
  * code takes for granted: that places are inside of arrays, and that one is not behind another.
  */
 #include "image.h"
-#include "roce.h"
+#include "roce_qp.h"
 
 #define PACKETS_MAX (1u << 24)
 #define MESSAGE_MAX (1u << 31)

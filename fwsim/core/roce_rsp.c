@@ -10,7 +10,7 @@
  * Everything a packet says is another's word. A packet that does not fit, and that the specification has no NAK
  * for, is dropped with a trace line.
  */
-#include "roce.h"
+#include "roce_qp.h"
 
 #define READ_MAX (1u << 31)
 

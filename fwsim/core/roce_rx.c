@@ -5,7 +5,7 @@
  * A packet whose sender is a vport of this card waits here until the step that has sent it is over: it may be
  * for the very QP that takes the step.
  */
-#include "roce.h"
+#include "roce_qp.h"
 
 #define PROTO_UDP 17
 #define VLAN_ID 0xfffu

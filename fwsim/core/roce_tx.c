@@ -10,7 +10,7 @@
  *
  * qp->wait_until is the ack timer while nothing more may be sent, and the timer of an RNR NAK.
  */
-#include "roce.h"
+#include "roce_qp.h"
 
 #define ROCE_MEMORY_NS 10000000ULL /* look again when there was no memory */
 

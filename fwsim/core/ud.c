@@ -8,6 +8,7 @@
  * is what the address vector and the sender's RoCE address table would have put on the wire.
  */
 #include "rc.h"
+#include "roce.h"
 
 #define QKEY_PRIVILEGED 0x80000000u
 

@@ -7,7 +7,7 @@
  * The kernel's mlx5_ifc.h does not name the fields of CREATE_CQ and of the contexts of CQ and QP that hold the
  * umem's number; they are where providers/mlx5/mlx5_ifc.h and tests/mlx5_prm_structs.py of rdma-core have them.
  */
-#include "core.h"
+#include "umem.h"
 
 enum umem_synd {
 	UMEM_SYND_RANGE = 0xa08001,

@@ -13,6 +13,7 @@
  *	vhca_id, ENABLE_HCA by the PF, clock: always kept
  */
 #include "eth.h"
+#include "roce.h"
 
 #define VHCA_ID_PF 0x01
 #define VHCA_ID_VF 0x10

@@ -3,7 +3,7 @@
  * The vport of a function: link state, NIC vport context (addresses, MTU, GUIDs) and RoCE address table.
  * What the eSwitch makes of that is in eswitch.c.
  */
-#include "core.h"
+#include "roce.h"
 
 #define VPORT_MTU 1500
 #define FOLLOWS_PORT 2 /* admin_state */

@@ -10,7 +10,7 @@
  */
 #include "fuzz_queue.h"
 #include "image.h"
-#include "roce.h"
+#include "roce_qp.h"
 
 #define QPS 4u
 #define LOG_SQ 4

@@ -6,7 +6,7 @@
 #include "mig_rig.h"
 
 #include "image.h"
-#include "roce.h"
+#include "roce_qp.h"
 
 #define SRC 1u
 #define DST 2u

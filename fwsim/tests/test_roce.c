@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "roce.h"
+#include "roce_qp.h"
 
 #define MEM_SIZE (1u << 18)
 #define BIG 70000u /* 69 packets of 1024: more than a window */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "roce.h"
+#include "roce_qp.h"
 
 /* A congestion notification of a ConnectX-4 Lx (test/contrib/roce.uts of scapy, "captured on ConnectX-4 Lx"). */
 static const uint8_t captured_cnp[] = {

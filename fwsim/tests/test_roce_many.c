@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "roce.h"
+#include "roce_qp.h"
 
 #define QPS 16u
 #define ROUNDS 6u

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "image.h"
-#include "roce.h"
+#include "roce_qp.h"
 
 #define MEM_SIZE (1u << 17)
 #define TO 2 /* the third card */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "eth_rig.h"
-#include "roce.h"
+#include "roce_qp.h"
 
 #define MEM_SIZE (1u << 18)
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Datagrams: where they go, what is in front of them, what becomes of those that are lost; the GSI. */
 #include "data_rig.h"
+#include "roce.h"
 
 #include <string.h>
 
