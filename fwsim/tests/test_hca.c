@@ -87,6 +87,21 @@ static void init_needs_its_pages(void **state)
 	h_free(h);
 }
 
+/* rdma-core's driver over VFIO gives INIT_HCA as it was before sw_owner_id. */
+static void init_of_16_bytes(void **state)
+{
+	struct harness *h = h_new(NULL);
+	IFC_BUF(init_hca_in, in) = { 0 };
+
+	(void)state;
+	assert_int_equal(h_enable_hca(h, 0, 0), IFC_ST_OK);
+	assert_int_equal(h_give_pages(h, 0, 12), IFC_ST_OK);
+	IFC_SET(init_hca_in, in, opcode, MLX5_CMD_OP_INIT_HCA);
+	assert_int_equal(h_cmd(h, 0, in, 12, NULL, IFC_SZ(init_hca_out)), IFC_ST_BAD_INPUT_LEN);
+	assert_int_equal(h_cmd(h, 0, in, 16, NULL, IFC_SZ(init_hca_out)), IFC_ST_OK);
+	h_free(h);
+}
+
 static void teardown_and_again(void **state)
 {
 	struct harness *h = h_new(NULL);
@@ -302,6 +317,7 @@ int main(void)
 		cmocka_unit_test(commands_before_enable_are_refused),
 		cmocka_unit_test(vf_needs_the_pf_first),
 		cmocka_unit_test(init_needs_its_pages),
+		cmocka_unit_test(init_of_16_bytes),
 		cmocka_unit_test(teardown_and_again),
 		cmocka_unit_test(pf_disables_vf),
 		cmocka_unit_test(flr_forgets),
