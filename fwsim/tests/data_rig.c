@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "objects.h"
+
 #define D_QP_EVENTS \
 	((1u << 0x04) | (1u << 0x05) | (1u << 0x10) | (1u << 0x11) | (1u << 0x12) | (1u << 0x13) | \
 	 (1u << 0x14))
@@ -26,10 +28,9 @@ static void in_begin(struct d_in *in, uint16_t opcode, size_t len)
 
 void d_in_pas(struct d_in *in, uint64_t addr, unsigned int n)
 {
-	for (; n; n--, addr += FWSIM_PAGE, in->len += 8) {
-		assert_true(in->len + 8 <= sizeof(in->b));
-		ifc_st64(in->b + in->len, addr);
-	}
+	assert_true(in->len + 8 * n <= sizeof(in->b));
+	o_pas(in->b + in->len, addr, n);
+	in->len += 8 * n;
 }
 
 enum ifc_status d_simple(struct d_fn *d, uint16_t opcode, uint32_t id, void *out, size_t out_len)
@@ -74,17 +75,8 @@ void d_mkey_in(struct d_fn *d, struct d_in *in, uint64_t addr, uint32_t size)
 
 	in_begin(in, MLX5_CMD_OP_CREATE_MKEY, IFC_SZ(create_mkey_in));
 	mkc = IFC_PTR(create_mkey_in, in->b, memory_key_mkey_entry);
-	IFC_SET(mkc, mkc, access_mode_1_0, MLX5_MKC_ACCESS_MODE_MTT);
-	IFC_SET(mkc, mkc, lr, 1);
-	IFC_SET(mkc, mkc, lw, 1);
-	IFC_SET(mkc, mkc, rr, 1);
-	IFC_SET(mkc, mkc, rw, 1);
-	IFC_SET(mkc, mkc, qpn, 0xffffff);
+	o_mkc(mkc, d->pd, addr, size, O_ACC_RDMA);
 	IFC_SET(mkc, mkc, mkey_7_0, 0x42);
-	IFC_SET(mkc, mkc, pd, d->pd);
-	IFC_SET64(mkc, mkc, start_addr, addr);
-	IFC_SET64(mkc, mkc, len, size);
-	IFC_SET(mkc, mkc, log_page_size, 12);
 	IFC_SET(create_mkey_in, in->b, translations_octword_actual_size, (n + 1) / 2);
 	d_in_pas(in, addr - addr % FWSIM_PAGE, (n + 1) / 2 * 2);
 }
@@ -141,9 +133,7 @@ void d_eq_in(struct d_fn *d, struct d_in *in, struct d_eq *eq, unsigned int log_
 	*eq = (struct d_eq){ .log_size = log_size, .addr = ring_new(d, log_size, 1) };
 	in_begin(in, MLX5_CMD_OP_CREATE_EQ, IFC_SZ(create_eq_in));
 	eqc = IFC_PTR(create_eq_in, in->b, eq_context_entry);
-	IFC_SET(eqc, eqc, log_eq_size, log_size);
-	IFC_SET(eqc, eqc, uar_page, d->uar);
-	IFC_SET(eqc, eqc, intr, vector);
+	o_eqc(eqc, d->uar, log_size, vector);
 	ifc_st64(IFC_PTR(create_eq_in, in->b, event_bitmask), mask);
 	d_in_pas(in, eq->addr, pages_of(64u << log_size));
 }
@@ -195,10 +185,7 @@ void d_cq_in(struct d_fn *d, struct d_in *in, struct d_cq *cq, unsigned int log_
 	cq->dbr = h_alloc(d->h, d->fn, 64, 64);
 	in_begin(in, MLX5_CMD_OP_CREATE_CQ, IFC_SZ(create_cq_in));
 	cqc = IFC_PTR(create_cq_in, in->b, cq_context);
-	IFC_SET(cqc, cqc, log_cq_size, log_size);
-	IFC_SET(cqc, cqc, uar_page, d->uar);
-	IFC_SET(cqc, cqc, c_eqn_or_apu_element, d->comp.eqn);
-	IFC_SET64(cqc, cqc, dbr_addr, cq->dbr);
+	o_cqc(cqc, d->uar, d->comp.eqn, log_size, cq->dbr);
 	d_in_pas(in, cq->addr, pages_of(64u << log_size));
 }
 

@@ -8,30 +8,24 @@
  *
  * scripts/fuzz builds and runs it.
  */
-#include "fuzz_queue.h"
+#include "fuzz_fn.h"
 #include "image.h"
 #include "roce_qp.h"
 
 #define QPS 4u
 #define LOG_SQ 4
 #define LOG_RQ 3
-#define LOG_CQ 5
 #define RQ_STRIDE 32u
 
 /* Memory of the VF; what is before the data holds rings and records. */
-#define OFF_EQ 0x0000u
-#define OFF_CQ 0x2000u
-#define OFF_QP 0x3000u /* 4 KiB each */
+#define OFF_QP FUZZ_OFF_REST /* 4 KiB each */
 #define OFF_DBR 0x7000u /* of the CQ, and 64 bytes each of the QPs */
 #define OFF_DATA 0x8000u
-#define DATA_LEN (FUZZ_MEM - OFF_DATA)
 
 struct world {
-	struct fuzz_queues host; /* first */
-	struct fwsim *fw;
-	struct fwsim_vhca *v;	 /* where the VF is */
-	uint8_t *mem;
-	uint32_t uar, pd, xrcd, eqn[2], cqn, key, qpn[QPS];
+	struct fuzz_card card; /* first */
+	struct fuzz_fn f;      /* where the VF is */
+	uint32_t xrcd, key, qpn[QPS];
 	uint8_t peer_gid[IFC_SZ(roce_addr_layout)], gid[IFC_SZ(roce_addr_layout)];
 	unsigned int sent;
 };
@@ -41,41 +35,24 @@ static const uint8_t peer_mac[6] = { 2, 9, 9, 9, 9, 9 };
 
 /* ---- host ---------------------------------------------------------------------------------- */
 
-static void check_may(struct world *w, unsigned int fn)
-{
-	MUST(w->fw->vhca[fn]->mig != FWSIM_MIG_STOPPED && w->fw->vhca[fn]->bus_master);
-}
-
-static int dma_read(void *host, unsigned int fn, uint64_t addr, void *buf, size_t len)
-{
-	check_may(host, fn);
-	return fuzz_dma_read(host, fn, addr, buf, len);
-}
-
-static int dma_write(void *host, unsigned int fn, uint64_t addr, const void *buf, size_t len)
-{
-	check_may(host, fn);
-	return fuzz_dma_write(host, fn, addr, buf, len);
-}
-
 static int uplink_tx(void *host, const void *data, size_t len)
 {
 	struct world *w = host;
 	struct roce_packet pkt;
 	struct fwsim_frame f;
 
-	check_may(w, w->v->fn);
+	fuzz_check_may(&w->card, w->f.v->fn);
 	MUST(len <= FWSIM_FRAME_MAX && fwsim_frame_parse(&f, data, len) && f.payload);
 	MUST(!roce_parse(&f, &pkt));
 	MUST(!memcmp(f.data, peer_mac, 6));
-	MUST(pkt.is & ROCE_IS_ANSWER || w->v->mig == FWSIM_MIG_RUNNING);
+	MUST(pkt.is & ROCE_IS_ANSWER || w->f.v->mig == FWSIM_MIG_RUNNING);
 	w->sent++;
 	return 0;
 }
 
 static const struct fwsim_host_ops ops = {
-	.dma_read = dma_read,
-	.dma_write = dma_write,
+	.dma_read = fuzz_fn_read,
+	.dma_write = fuzz_fn_write,
 	.msix = fuzz_msix,
 	.clock_ns = fuzz_clock_ns,
 	.timer_set = fuzz_timer_set,
@@ -84,89 +61,23 @@ static const struct fwsim_host_ops ops = {
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
-static enum ifc_status exec(struct world *w, uint8_t *in, size_t len, uint32_t *id)
-{
-	static uint8_t out[1024];
-	enum ifc_status st = fuzz_exec(w->v, in, len, out, sizeof(out));
-
-	if (id)
-		*id = ifc_ld32(out + 8) & 0xffffff;
-	return st;
-}
-
-static enum ifc_status simple(struct world *w, uint16_t opcode, uint32_t arg, uint32_t *id)
-{
-	uint8_t in[16] = { 0 };
-
-	ifc_st16(in, opcode);
-	ifc_st32(in + 8, arg);
-	return exec(w, in, sizeof(in), id);
-}
-
-static void create(struct world *w, uint16_t opcode, uint8_t *in, size_t len, uint32_t off,
-		   unsigned int pages, uint32_t *id)
-{
-	ifc_st16(in, opcode);
-	for (unsigned int i = 0; i < pages; i++, len += 8)
-		ifc_st64(in + len, off + i * FWSIM_PAGE);
-	MUST(exec(w, in, len, id) == IFC_ST_OK);
-}
-
-static void open_queues(struct world *w)
-{
-	uint8_t cq[IFC_SZ(create_cq_in) + 8] = { 0 }, *cqc = IFC_PTR(create_cq_in, cq, cq_context);
-	uint8_t key[IFC_SZ(create_mkey_in) + 8 * 8] = { 0 };
-	uint8_t *mkc = IFC_PTR(create_mkey_in, key, memory_key_mkey_entry);
-	uint32_t index;
-
-	for (unsigned int i = 0; i < 2; i++) {
-		uint8_t eq[IFC_SZ(create_eq_in) + 8] = { 0 };
-
-		IFC_SET(eqc, IFC_PTR(create_eq_in, eq, eq_context_entry), log_eq_size, 4);
-		IFC_SET(eqc, IFC_PTR(create_eq_in, eq, eq_context_entry), uar_page, w->uar);
-		ifc_st64(IFC_PTR(create_eq_in, eq, event_bitmask), i ? 0 : 0xffffffff);
-		create(w, MLX5_CMD_OP_CREATE_EQ, eq, IFC_SZ(create_eq_in), OFF_EQ + i * FWSIM_PAGE, 1,
-		       &w->eqn[i]);
-	}
-	IFC_SET(cqc, cqc, log_cq_size, LOG_CQ);
-	IFC_SET(cqc, cqc, uar_page, w->uar);
-	IFC_SET(cqc, cqc, oi, 1); /* the driver is always fast enough */
-	IFC_SET(cqc, cqc, c_eqn_or_apu_element, w->eqn[1]);
-	IFC_SET64(cqc, cqc, dbr_addr, OFF_DBR);
-	create(w, MLX5_CMD_OP_CREATE_CQ, cq, IFC_SZ(create_cq_in), OFF_CQ, 1, &w->cqn);
-	IFC_SET(mkc, mkc, access_mode_1_0, MLX5_MKC_ACCESS_MODE_MTT);
-	IFC_SET(mkc, mkc, lr, 1);
-	IFC_SET(mkc, mkc, lw, 1);
-	IFC_SET(mkc, mkc, rr, 1);
-	IFC_SET(mkc, mkc, rw, 1);
-	IFC_SET(mkc, mkc, a, 1);
-	IFC_SET(mkc, mkc, qpn, 0xffffff);
-	IFC_SET(mkc, mkc, pd, w->pd);
-	IFC_SET64(mkc, mkc, start_addr, OFF_DATA);
-	IFC_SET64(mkc, mkc, len, DATA_LEN);
-	IFC_SET(mkc, mkc, log_page_size, 12);
-	IFC_SET(create_mkey_in, key, translations_octword_actual_size, 4);
-	create(w, MLX5_CMD_OP_CREATE_MKEY, key, IFC_SZ(create_mkey_in), OFF_DATA, 8, &index);
-	w->key = index << 8;
-}
-
 static void open_qp(struct world *w, unsigned int n)
 {
 	uint8_t in[IFC_SZ(create_qp_in) + 8] = { 0 }, *qpc = IFC_PTR(create_qp_in, in, qpc);
 
 	IFC_SET(qpc, qpc, st, service[n]);
-	IFC_SET(qpc, qpc, pd, w->pd);
-	IFC_SET(qpc, qpc, uar_page, w->uar);
+	IFC_SET(qpc, qpc, pd, w->f.pd);
+	IFC_SET(qpc, qpc, uar_page, w->f.uar);
 	IFC_SET(qpc, qpc, rq_type, service[n] == IFC_QP_ST_XRC ? 3 : 0);
 	IFC_SET(qpc, qpc, xrcd, w->xrcd);
 	IFC_SET(qpc, qpc, log_rq_size, LOG_RQ);
 	IFC_SET(qpc, qpc, log_rq_stride, 1);
 	IFC_SET(qpc, qpc, log_sq_size, LOG_SQ);
-	IFC_SET(qpc, qpc, cqn_snd, w->cqn);
-	IFC_SET(qpc, qpc, cqn_rcv, w->cqn);
+	IFC_SET(qpc, qpc, cqn_snd, w->f.cqn);
+	IFC_SET(qpc, qpc, cqn_rcv, w->f.cqn);
 	IFC_SET64(qpc, qpc, dbr_addr, OFF_DBR + 64 + 64 * n);
-	create(w, MLX5_CMD_OP_CREATE_QP, in, IFC_SZ(create_qp_in), OFF_QP + n * FWSIM_PAGE, 1,
-	       &w->qpn[n]);
+	fuzz_fn_create(&w->f, MLX5_CMD_OP_CREATE_QP, in, IFC_SZ(create_qp_in), OFF_QP + n * FWSIM_PAGE, 1,
+		       &w->qpn[n]);
 }
 
 static void connect(struct world *w, unsigned int n, unsigned int mtu)
@@ -174,8 +85,8 @@ static void connect(struct world *w, unsigned int n, unsigned int mtu)
 	static const uint16_t op[] = { MLX5_CMD_OP_RST2INIT_QP, MLX5_CMD_OP_INIT2RTR_QP,
 				       MLX5_CMD_OP_RTR2RTS_QP };
 
-	simple(w, MLX5_CMD_OP_2RST_QP, w->qpn[n], NULL);
-	memset(w->mem + OFF_DBR + 64 + 64 * n, 0, 8);
+	fuzz_fn_simple(&w->f, MLX5_CMD_OP_2RST_QP, w->qpn[n], NULL);
+	memset(w->f.mem + OFF_DBR + 64 + 64 * n, 0, 8);
 	for (unsigned int i = 0; i < 3; i++) {
 		uint8_t in[IFC_SZ(rst2init_qp_in)] = { 0 }, *qpc = IFC_PTR(rst2init_qp_in, in, qpc);
 
@@ -197,7 +108,7 @@ static void connect(struct world *w, unsigned int n, unsigned int mtu)
 		memcpy(IFC_PTR(qpc, qpc, primary_address_path.rgid_rip), w->peer_gid, 16);
 		memcpy(qpc + (IFC_BIT_OFF(qpc, primary_address_path) + IFC_BIT_OFF(ads, rmac_47_32)) / 8,
 		       peer_mac, 6);
-		exec(w, in, sizeof(in), NULL);
+		fuzz_fn_exec(&w->f, in, sizeof(in), NULL);
 	}
 }
 
@@ -208,10 +119,10 @@ static void check(struct world *w)
 	struct fwsim_qp *qp, *last = NULL;
 	unsigned int n = 0, marked = 0;
 
-	for (qp = w->fw->run_head; qp; last = qp, qp = qp->run_next, n++)
+	for (qp = w->card.fw->run_head; qp; last = qp, qp = qp->run_next, n++)
 		MUST(qp->scheduled && n < 100);
-	MUST(w->fw->run_tail == last);
-	fwsim_table_for_each(&w->v->obj[FWSIM_OBJ_QP], qp) {
+	MUST(w->card.fw->run_tail == last);
+	fwsim_table_for_each(&w->f.v->obj[FWSIM_OBJ_QP], qp) {
 		const struct fwsim_roce *r = qp->roce;
 
 		marked += qp->scheduled;
@@ -230,7 +141,7 @@ static void check(struct world *w)
 
 static struct fwsim_qp *core_qp(struct world *w, unsigned int n)
 {
-	return fwsim_table_get(&w->v->obj[FWSIM_OBJ_QP], w->qpn[n]);
+	return fwsim_table_get(&w->f.v->obj[FWSIM_OBJ_QP], w->qpn[n]);
 }
 
 /* A packet of the other card; each field is near to what would be right. */
@@ -285,7 +196,7 @@ static void step_packet(struct fuzz_input *in, struct world *w, unsigned int n)
 				frame[len - 4 + i] = (uint8_t)(crc >> 8 * i);
 		}
 	}
-	fwsim_uplink_rx(w->fw, frame, len);
+	fwsim_uplink_rx(w->card.fw, frame, len);
 }
 
 static void step_frame(struct fuzz_input *in, struct world *w)
@@ -294,7 +205,7 @@ static void step_frame(struct fuzz_input *in, struct world *w)
 
 	if (n > in->left)
 		n = in->left;
-	fwsim_uplink_rx(w->fw, in->p, n);
+	fwsim_uplink_rx(w->card.fw, in->p, n);
 	in->p += n;
 	in->left -= n;
 }
@@ -302,7 +213,7 @@ static void step_frame(struct fuzz_input *in, struct world *w)
 static void step_post(struct fuzz_input *in, struct world *w, unsigned int n)
 {
 	static const uint8_t op[] = { 0x08, 0x09, 0x0a, 0x0b, 0x10, 0x11, 0x12, 0x01 };
-	uint8_t *dbr = w->mem + OFF_DBR + 64 + 64 * n, *ring = w->mem + OFF_QP + n * FWSIM_PAGE, wqe[192] = { 0 };
+	uint8_t *dbr = w->f.mem + OFF_DBR + 64 + 64 * n, *ring = w->f.mem + OFF_QP + n * FWSIM_PAGE, wqe[192] = { 0 };
 	unsigned int b = fuzz_take(in), o = op[b & 7], at = 16;
 	uint32_t len = fuzz_take16(in) & 0x7fff;
 	uint16_t pi = (uint16_t)ifc_ld32(dbr + 4);
@@ -339,14 +250,14 @@ static void step_post(struct fuzz_input *in, struct world *w, unsigned int n)
 	for (unsigned int i = 0; i < (at + 63) / 64; i++, pi++)
 		memcpy(ring + (pi & ((1u << LOG_SQ) - 1)) * 64, wqe + 64 * i, 64);
 	ifc_st32(dbr + 4, pi);
-	fwsim_qp_doorbell(w->v, w->qpn[n]);
+	fwsim_qp_doorbell(w->f.v, w->qpn[n]);
 }
 
 static void step_recv(struct fuzz_input *in, struct world *w, unsigned int n)
 {
-	uint8_t *dbr = w->mem + OFF_DBR + 64 + 64 * n;
+	uint8_t *dbr = w->f.mem + OFF_DBR + 64 + 64 * n;
 	uint16_t pi = (uint16_t)ifc_ld32(dbr);
-	uint8_t *wqe = w->mem + OFF_QP + n * FWSIM_PAGE + (pi & ((1u << LOG_RQ) - 1)) * RQ_STRIDE;
+	uint8_t *wqe = w->f.mem + OFF_QP + n * FWSIM_PAGE + (pi & ((1u << LOG_RQ) - 1)) * RQ_STRIDE;
 
 	if (service[n] == IFC_QP_ST_XRC)
 		return;
@@ -360,25 +271,25 @@ static void step_recv(struct fuzz_input *in, struct world *w, unsigned int n)
 /* The VF goes on as the other function, and this one is as new. */
 static void step_move(struct world *w)
 {
-	struct fwsim_vhca *to = w->fw->vhca[3 - w->v->fn];
-	size_t len = fwsim_image_size(w->v);
+	struct fwsim_vhca *to = w->card.fw->vhca[3 - w->f.v->fn];
+	size_t len = fwsim_image_size(w->f.v);
 	uint8_t *buf = malloc(len);
 	char why[160];
 
 	MUST(buf);
-	w->v->mig = FWSIM_MIG_STOPPED;
-	MUST(fwsim_image_save(w->v, buf, len) == len);
+	w->f.v->mig = FWSIM_MIG_STOPPED;
+	MUST(fwsim_image_save(w->f.v, buf, len) == len);
 	to->mig = FWSIM_MIG_STOPPED;
-	to->bus_master = w->v->bus_master;
+	to->bus_master = w->f.v->bus_master;
 	MUST(fwsim_image_load(to, buf, len, why, sizeof(why)) == IFC_ST_OK);
-	MUST(fwsim_image_hash(to) == fwsim_image_hash(w->v));
+	MUST(fwsim_image_hash(to) == fwsim_image_hash(w->f.v));
 	free(buf);
-	memcpy(w->host.mem[to->fn], w->mem, FUZZ_MEM);
-	fwsim_reset(w->fw, w->v->fn);
-	w->v = to;
-	w->mem = w->host.mem[to->fn];
-	w->v->mig = FWSIM_MIG_RUNNING;
-	fwsim_vhca_rescan(w->v);
+	memcpy(w->card.host.mem[to->fn], w->f.mem, FUZZ_MEM);
+	fwsim_reset(w->card.fw, w->f.v->fn);
+	w->f.v = to;
+	w->f.mem = w->card.host.mem[to->fn];
+	w->f.v->mig = FWSIM_MIG_RUNNING;
+	fwsim_vhca_rescan(w->f.v);
 }
 
 static void step(struct fuzz_input *in, struct world *w)
@@ -387,7 +298,7 @@ static void step(struct fuzz_input *in, struct world *w)
 
 	switch (b & 15) {
 	case 0:
-		w->mem[fuzz_take16(in) % OFF_DATA] ^= (uint8_t)fuzz_take(in);
+		w->f.mem[fuzz_take16(in) % OFF_DATA] ^= (uint8_t)fuzz_take(in);
 		break;
 	case 1:
 		step_post(in, w, n);
@@ -399,14 +310,14 @@ static void step(struct fuzz_input *in, struct world *w)
 		step_frame(in, w);
 		break;
 	case 4:
-		fuzz_advance(w->fw, &w->host.clock, 1ULL << fuzz_take(in) % 34, 500);
+		fuzz_advance(w->card.fw, &w->card.host.clock, 1ULL << fuzz_take(in) % 34, 500);
 		break;
 	case 5:
-		w->v->mig = (enum fwsim_mig_state)(fuzz_take(in) % 3);
-		fwsim_vhca_rescan(w->v);
+		w->f.v->mig = (enum fwsim_mig_state)(fuzz_take(in) % 3);
+		fwsim_vhca_rescan(w->f.v);
 		break;
 	case 6:
-		fwsim_set_bus_master(w->fw, w->v->fn, b & 0x40);
+		fwsim_set_bus_master(w->card.fw, w->f.v->fn, b & 0x40);
 		break;
 	case 7:
 		step_move(w);
@@ -417,7 +328,7 @@ static void step(struct fuzz_input *in, struct world *w)
 	default:
 		step_packet(in, w, n);
 	}
-	fwsim_kick(w->fw);
+	fwsim_kick(w->card.fw);
 }
 
 static void open_world(struct world *w)
@@ -427,15 +338,15 @@ static void open_world(struct world *w)
 	uint8_t in[IFC_SZ(set_roce_address_in)] = { 0 };
 	const uint8_t *mac;
 
-	w->v = w->fw->vhca[1];
-	w->mem = w->host.mem[1];
-	mac = IFC_CPTR(nic_vport_context, w->v->vport.ctx, permanent_address) + 2;
-	w->fw->vhca[2]->vport.admin_mac[5] ^= 0x40;
+	w->f.v = w->card.fw->vhca[1];
+	w->f.mem = w->card.host.mem[1];
+	mac = IFC_CPTR(nic_vport_context, w->f.v->vport.ctx, permanent_address) + 2;
+	w->card.fw->vhca[2]->vport.admin_mac[5] ^= 0x40;
 	for (unsigned int i = 1; i < 3; i++) {
-		w->fw->vhca[i]->bus_master = true;
-		w->fw->vhca[i]->hca = FWSIM_HCA_INIT;
+		w->card.fw->vhca[i]->bus_master = true;
+		w->card.fw->vhca[i]->hca = FWSIM_HCA_INIT;
 	}
-	IFC_SET(nic_vport_context, w->v->vport.ctx, roce_en, 1);
+	IFC_SET(nic_vport_context, w->f.v->vport.ctx, roce_en, 1);
 	memcpy(w->gid, ours, 16);
 	IFC_SET(roce_addr_layout, w->gid, source_mac_47_32, ifc_ld16(mac));
 	IFC_SET(roce_addr_layout, w->gid, source_mac_31_0, ifc_ld32(mac + 2));
@@ -444,11 +355,11 @@ static void open_world(struct world *w)
 	memcpy(w->peer_gid, theirs, 16);
 	ifc_st16(in, MLX5_CMD_OP_SET_ROCE_ADDRESS);
 	memcpy(IFC_PTR(set_roce_address_in, in, roce_address), w->gid, sizeof(w->gid));
-	MUST(exec(w, in, sizeof(in), NULL) == IFC_ST_OK);
-	MUST(!simple(w, MLX5_CMD_OP_ALLOC_UAR, 0, &w->uar));
-	MUST(!simple(w, MLX5_CMD_OP_ALLOC_PD, 0, &w->pd));
-	MUST(!simple(w, MLX5_CMD_OP_ALLOC_XRCD, 0, &w->xrcd));
-	open_queues(w);
+	MUST(fuzz_fn_exec(&w->f, in, sizeof(in), NULL) == IFC_ST_OK);
+	MUST(!fuzz_fn_simple(&w->f, MLX5_CMD_OP_ALLOC_XRCD, 0, &w->xrcd));
+	fuzz_fn_open(&w->f, OFF_DBR, true); /* the driver is always fast enough */
+	fuzz_fn_key(&w->f, OFF_DATA, O_ACC_RDMA | FWSIM_ACC_A);
+	w->key = w->f.key << 8;
 	for (unsigned int n = 0; n < QPS; n++) {
 		open_qp(w, n);
 		connect(w, n, 1);
@@ -466,15 +377,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct fuzz_input in = { data, len };
 
 	MUST(w);
-	w->host.clock.deadline = UINT64_MAX;
-	w->fw = fwsim_create(&cfg, &ops, w, NULL, 0);
-	MUST(w->fw);
+	w->card.host.clock.deadline = UINT64_MAX;
+	w->card.fw = fwsim_create(&cfg, &ops, w, NULL, 0);
+	MUST(w->card.fw);
 	open_world(w);
 	for (unsigned int n = 0; in.left && n < 300; n++) {
 		step(&in, w);
 		check(w);
 	}
-	fwsim_destroy(w->fw);
+	fwsim_destroy(w->card.fw);
 	free(w);
 	return 0;
 }
