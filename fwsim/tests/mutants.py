@@ -46,6 +46,10 @@ class Mutant:
 NO_MOVE = (("rc.c", "#define RC_MOVE_MIN 1024u", "#define RC_MOVE_MIN UINT32_MAX"),)
 
 
+def roce(what: str, core: str, *edits: tuple[str, str, str]) -> Mutant:
+    return Mutant(what, edits, core, "")
+
+
 def unmarked(what: str, vm: str, *sites: tuple[str, str], also: tuple[tuple[str, str, str], ...] = (),
              frames: bool = False) -> Mutant:
     """SITES: files, and the beginnings of calls whose first argument is the function that writes."""
@@ -96,6 +100,36 @@ MUTANTS = {
         "after a full message one page is skipped",
         (("page_track.c", "\tt->cursor = at;\n\tif (!more)", "\tt->cursor = at + more;\n\tif (!more)"),),
         "test_page_track", "test_dirty_pages many_pages"),
+    "roce-icrc": roce("the ICRC of a packet is not looked at", "test_roce_frame",
+                      ("roce_frame.c", "if (memcmp(crc, bth + len, ICRC_LEN))",
+                       "if (false && memcmp(crc, bth + len, ICRC_LEN))")),
+    "roce-address": roce("a connection takes packets from any address", "test_roce_refuse",
+                         ("roce_rx.c", "!roce_gid_is(path.rgid, f->ip_version, ip_src(f))",
+                          "(false && !roce_gid_is(path.rgid, f->ip_version, ip_src(f)))")),
+    "roce-send-psn": roce("the next message begins with the PSN of the last", "test_roce_many",
+                          ("rc.c", "\tIFC_SET(qpc, qp->ctx, next_send_psn, psn);\n", "")),
+    "roce-read-psn": roce("a READ takes one PSN, however long it is", "test_roce",
+                          ("roce_rsp.c", "roce_psn(pkt->psn + n)", "roce_psn(pkt->psn + (n > 0))")),
+    "roce-gap": roce("a packet is taken though one before it is missing", "test_roce_many",
+                     ("roce_rsp.c", "if (pkt->psn == expected(qp))", "if (!before(pkt->psn, expected(qp)))")),
+    "roce-repeated": roce("a request that comes again is carried out again", "test_roce_refuse",
+                          ("roce_rsp.c", "if (pkt->psn == expected(qp))",
+                           "if (pkt->psn == expected(qp) || before(pkt->psn, expected(qp)))")),
+    "roce-saved": roce("the result of an atomic is not kept for when it comes again", "test_roce_refuse",
+                       ("roce_rsp.c", "if (rsp->saved[i].psn != pkt->psn)", "if (rsp->saved_n)")),
+    "roce-range": roce("the range of a WRITE is not looked at before it begins", "test_roce_refuse",
+                       ("roce_rsp.c", "if (pkt->len <= READ_MAX && !write_allowed(qp, pkt))",
+                        "if (false && !write_allowed(qp, pkt))")),
+    "roce-retries": roce("a request is sent for ever", "test_roce_refuse",
+                         ("roce_tx.c", "\tqp->retry_left--;\n", "")),
+    "roce-timer": roce("a request is sent again too soon", "test_roce_refuse",
+                       ("roce_tx.c", "4 * 4096ULL << timeout", "4096ULL << timeout")),
+    "roce-flood": roce("all is sent again at each timeout", "test_roce_many",
+                       ("roce_tx.c", "retry_count) ? 1 : ROCE_WINDOW", "retry_count) ? ROCE_WINDOW : ROCE_WINDOW")),
+    "roce-rnr-timer": roce("the timer of an RNR NAK is not waited for", "test_roce_refuse",
+                           ("roce_tx.c", "rc_wait(qp, rc_rnr_ns(timer))", "rc_wait(qp, timer)")),
+    "roce-rnr-retries": roce("a receive WQE is waited for without end", "test_roce_refuse",
+                             ("roce_tx.c", "\t\tqp->rnr_left--;\n", "")),
 }
 
 

@@ -220,44 +220,6 @@ static void storm(void **state)
 	assert_int_equal(d_state(&r->b), IFC_QP_RTS);
 }
 
-static enum n_fate fate_all(struct n_net *net, unsigned int from, const uint8_t *frame, size_t len)
-{
-	(void)frame;
-	(void)len;
-	return from == (net->at ? 1u : 0u) ? N_DROP : N_PASS;
-}
-
-static void silence_uses_up_the_retries(void **state)
-{
-	struct r_pair *r = *state;
-
-	r->net.fate = fate_all;
-	r_post(r, IFC_WQE_RDMA_WRITE, 100);
-	n_run(&r->net, 7 * N_TIMEOUT);
-	d_expect_none(&r->a.scq);
-	n_run(&r->net, 2 * N_TIMEOUT);
-	d_expect(&r->a.scq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_TRANSPORT_RETRY_EXC);
-	assert_int_equal(d_state(&r->a), IFC_QP_ERR);
-	assert_int_equal(r->net.frames, 8);
-}
-
-/* Answers are lost: the request is carried out once, however often it comes. */
-static void atomic_is_carried_out_once(void **state)
-{
-	struct r_pair *r = *state;
-	uint64_t old = r_le64(r->bm.p);
-
-	r->net.fate = fate_all;
-	r->net.at = 1;
-	r_post(r, IFC_WQE_ATOMIC_FA, 8);
-	n_run(&r->net, 3 * N_TIMEOUT);
-	assert_true(r->net.frames > 4);
-	assert_int_equal(r_le64(r->bm.p), old + 5);
-	r->net.fate = NULL;
-	settle(r);
-	r_expect(r, IFC_WQE_ATOMIC_FA, 8, old);
-}
-
 /* ---- UC ------------------------------------------------------------------------------------ */
 
 static void uc_says_nothing_and_is_not_told(void **state)
@@ -492,8 +454,6 @@ int main(void)
 		cmocka_unit_test(each_packet_spoilt),
 		cmocka_unit_test(each_packet_late),
 		T(storm),
-		T(silence_uses_up_the_retries),
-		T(atomic_is_carried_out_once),
 		cmocka_unit_test_setup_teardown(uc_says_nothing_and_is_not_told, setup_uc, teardown),
 		T(datagrams_and_the_gsi),
 		T(many_reads_at_a_time),

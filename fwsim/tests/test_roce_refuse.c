@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * QPs of two cards: every refusal, and packets that are for nobody or make no sense.
+ * QPs of two cards: every refusal, answers that do not come, and packets that are for nobody or make no sense.
  */
 #include "roce_rig.h"
 
@@ -71,7 +71,9 @@ static void out_of_bounds(void **state)
 	struct d_wr w = r_wr(r, IFC_WQE_RDMA_WRITE, 0, 3000);
 
 	w.raddr = r->bm.addr + MEM_SIZE - 2999;
+	h_dma_clear(r->d2.h);
 	refused(r, &w, IFC_CQE_SYND_REMOTE_ACCESS, 0x11);
+	assert_false(h_dma_wrote(r->d2.h, 1, r->bm.addr, MEM_SIZE)); /* not even what is within them */
 }
 
 static void crooked_atomic(void **state)
@@ -160,6 +162,46 @@ static void no_receive_yet(void **state)
 	n_run(&r->net, 5 * 640000);
 	d_expect(&r->a.scq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_RNR_RETRY_EXC);
 	assert_int_equal(d_state(&r->b), IFC_QP_RTS);
+}
+
+/* ---- silence ------------------------------------------------------------------------------- */
+
+static enum n_fate fate_all(struct n_net *net, unsigned int from, const uint8_t *frame, size_t len)
+{
+	(void)frame;
+	(void)len;
+	return from == (net->at ? 1u : 0u) ? N_DROP : N_PASS;
+}
+
+static void silence_uses_up_the_retries(void **state)
+{
+	struct r_pair *r = *state;
+
+	r->net.fate = fate_all;
+	r_post(r, IFC_WQE_RDMA_WRITE, 100);
+	n_run(&r->net, 7 * N_TIMEOUT);
+	d_expect_none(&r->a.scq);
+	n_run(&r->net, 2 * N_TIMEOUT);
+	d_expect(&r->a.scq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_TRANSPORT_RETRY_EXC);
+	assert_int_equal(d_state(&r->a), IFC_QP_ERR);
+	assert_int_equal(r->net.frames, 8);
+}
+
+/* Answers are lost: the request is carried out once, however often it comes. */
+static void atomic_is_carried_out_once(void **state)
+{
+	struct r_pair *r = *state;
+	uint64_t old = r_le64(r->bm.p);
+
+	r->net.fate = fate_all;
+	r->net.at = 1;
+	r_post(r, IFC_WQE_ATOMIC_FA, 8);
+	n_run(&r->net, 3 * N_TIMEOUT);
+	assert_true(r->net.frames > 4);
+	assert_int_equal(r_le64(r->bm.p), old + 5);
+	r->net.fate = NULL;
+	settle(r);
+	r_expect(r, IFC_WQE_ATOMIC_FA, 8, old);
 }
 
 /* ---- whose a packet is --------------------------------------------------------------------- */
@@ -285,6 +327,8 @@ int main(void)
 		T(key_that_cannot_be_invalidated),
 		T(own_memory),
 		T(no_receive_yet),
+		T(silence_uses_up_the_retries),
+		T(atomic_is_carried_out_once),
 		T(packets_of_others),
 		cmocka_unit_test(requests_that_make_no_sense),
 	};
