@@ -58,6 +58,8 @@ static void general_max(const struct fwsim_vhca *v, uint8_t *cap)
 	GEN(cap, log_max_rqt_size, FWSIM_LOG_RQT_SIZE);
 	GEN(cap, modify_rq_counter_set_id, 1);
 	GEN(cap, cq_moderation, 1);
+	GEN(cap, cq_period_start_from_cqe, 1);
+	GEN(cap, cq_period_mode_modify, 1);
 	GEN(cap, cq_resize, 1);
 	GEN(cap, max_wqe_sz_sq, 1024);
 	GEN(cap, max_wqe_sz_rq, 512);

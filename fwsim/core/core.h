@@ -165,6 +165,7 @@ struct fwsim_cq {
 	uint32_t pi, ci;	/* 24-bit; ci as last read from the doorbell record */
 	uint32_t last_notified;	/* pi at the last completion EQE */
 	uint32_t last_solicited; /* index + 1 of the last solicited or error CQE */
+	uint64_t told_at, put_at; /* when the last event was made, the last entry written; for moderation */
 	uint8_t arm;		/* enum fwsim_arm */
 	bool error;		/* overrun: no more CQEs */
 	bool db_latched;
@@ -308,6 +309,13 @@ struct fwsim_bulk {
 	uint64_t sent;	  /* place in the sequence: that of a SAVE, or up to where LOAD has come */
 };
 
+struct fwsim_timer {
+	uint64_t deadline;	/* UINT64_MAX = idle */
+	void (*fn)(struct fwsim *fw, void *arg);
+	void *arg;
+	struct fwsim_timer *next;
+};
+
 /* One PCI function as the firmware sees it. */
 struct fwsim_vhca {
 	struct fwsim *fw;
@@ -354,6 +362,7 @@ struct fwsim_vhca {
 
 	struct fwsim_table obj[FWSIM_OBJ_TYPES];
 	uint32_t pas_used; /* addresses in the page lists of all objects */
+	struct fwsim_timer moder; /* first event that moderation holds back: event.c */
 	uint32_t cmd_eqn, pages_eqn; /* EQs whose mask has the CMD / PAGE_REQUEST bit; 0 = none (ids start at 1) */
 	struct fwsim_page_track *tracks; /* trackers of what it writes: page_track.c */
 	struct fwsim_writes *writes;	 /* what it has written, if asked for: oracle.c */
@@ -364,13 +373,6 @@ struct fwsim_vhca {
 };
 
 /* ---- the card: fwsim.c -------------------------------------------------------------------- */
-
-struct fwsim_timer {
-	uint64_t deadline;	/* UINT64_MAX = idle */
-	void (*fn)(struct fwsim *fw, void *arg);
-	void *arg;
-	struct fwsim_timer *next;
-};
 
 /* A BAR write that is not acted on yet. */
 struct fwsim_bar_write {
@@ -709,6 +711,9 @@ enum fwsim_mkey_fault fwsim_lkey_write(struct fwsim_vhca *v, bool rlky, uint32_t
 
 /* ---- event.c: EQEs, CQEs, arming ----------------------------------------------------------- */
 
+/* The timer of moderation: of a new VHCA; of one whose objects go. */
+void fwsim_event_init(struct fwsim_vhca *v);
+void fwsim_event_fini(struct fwsim_vhca *v);
 /* Write an EQE of @type to the VHCA's EQ whose mask has it; @data is EQE bytes 0x20..0x3b. */
 void fwsim_event_post(struct fwsim_vhca *v, uint8_t type, uint8_t sub_type, const uint8_t data[28]);
 /* Some EQ of the VHCA has asked for events of @type. */
@@ -721,6 +726,8 @@ void fwsim_event_page_request(struct fwsim_vhca *v, int32_t n);
 /* CQN of a completion EQE goes to the EQ that the CQ names. */
 void fwsim_eq_doorbell(struct fwsim_vhca *v, uint32_t eqn, uint32_t ci, bool arm);
 void fwsim_cq_doorbell(struct fwsim_vhca *v, uint32_t cqn, uint32_t arm_word);
+/* MODIFY_CQ has changed how the events of @cq are moderated. */
+void fwsim_cq_moderated(struct fwsim_vhca *v, struct fwsim_cq *cq);
 /* Begin a CQE of @op for the queue @qn, with time stamp. @wqe_op: of the send WQE, or 0. */
 void fwsim_cqe_init(struct fwsim_vhca *v, uint8_t cqe[64], enum ifc_cqe_op op, uint8_t wqe_op,
 		    uint32_t qn, uint16_t counter);

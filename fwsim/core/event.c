@@ -6,7 +6,9 @@
  *	    index; if entries are already there the interrupt comes at once and it stays disarmed.
  *	CQ: the same, with an entry in the CQ's EQ in place of the interrupt. What an event has already
  *	    told (last_notified) makes no second one. An arm for solicited completions is met by those
- *	    and by errors only.
+ *	    and by errors only. Moderation holds the event back until cq_max_count entries are untold or
+ *	    cq_period has passed since the last event, or since the last entry (cq_period_mode). It is no
+ *	    state of an image: whoever goes on after a stop tells at once.
  *
  * A ring that is full stops for good and says so (EQ: health syndrome; CQ: CQ_ERROR): an entry not yet
  * consumed is never overwritten. Counters are 24 bits and run on; bit log_size of the index is the
@@ -20,6 +22,7 @@
 #define EQE_DATA 28
 #define CQE_SIZE 64u
 #define CQ_DB_SOLICITED (1u << 24)
+#define CQ_PERIOD_FROM_CQE 1 /* cq_period_mode; 0: from the last event */
 
 /* Sub types of PORT_CHANGE. */
 #define PORT_DOWN 1
@@ -313,20 +316,77 @@ static void cq_notify(struct fwsim_vhca *v, struct fwsim_cq *cq, bool quiet)
 
 	cq->arm = FWSIM_ARM_NONE;
 	cq->last_notified = cq->pi;
+	cq->told_at = fwsim_now(v->fw);
 	ifc_st32(data + 0x18, cq->obj.id);
 	if (eq)
 		eq_append(v, eq, IFC_EVENT_COMP, 0, data, quiet);
 }
 
-/* Fire an armed CQ that holds what it waits for. */
-static void cq_check_arm(struct fwsim_vhca *v, struct fwsim_cq *cq, bool quiet)
+/* An armed CQ holds what it waits for. */
+static bool cq_to_tell(const struct fwsim_cq *cq)
 {
 	uint32_t have = cq->arm == FWSIM_ARM_SOLICITED ? cq->last_solicited : cq->pi;
 
 	if (cq->arm == FWSIM_ARM_NONE || cq->error)
+		return false;
+	return later24(have, cq->last_notified); /* which is never behind ci: cq_consume() */
+}
+
+/* When the event of a CQ that has something to tell is due; in the past: now. */
+static uint64_t cq_due(const struct fwsim_cq *cq)
+{
+	uint64_t period = IFC_GET(cqc, cq->ctx, cq_period) * 1000ull; /* from microseconds */
+	uint32_t count = IFC_GET(cqc, cq->ctx, cq_max_count);
+
+	if (!period || !count || used24(cq->pi, cq->last_notified) >= count)
+		return 0;
+	return (IFC_GET(cqc, cq->ctx, cq_period_mode) == CQ_PERIOD_FROM_CQE ? cq->put_at : cq->told_at) +
+	       period;
+}
+
+/* Fire an armed CQ that holds what it waits for, if moderation lets it or @quiet. */
+static void cq_check_arm(struct fwsim_vhca *v, struct fwsim_cq *cq, bool quiet)
+{
+	uint64_t due = 0;
+
+	if (!cq_to_tell(cq))
 		return;
-	if (later24(have, cq->last_notified)) /* which is never behind ci: cq_consume() */
+	if (!quiet)
+		due = cq_due(cq);
+	if (!due || due <= fwsim_now(v->fw)) {
 		cq_notify(v, cq, quiet);
+		return;
+	}
+	if (due < v->moder.deadline)
+		fwsim_timer_start(v->fw, &v->moder, due);
+}
+
+static void moderation_expired(struct fwsim *fw, void *arg)
+{
+	struct fwsim_vhca *v = arg;
+	struct fwsim_cq *cq;
+
+	(void)fw;
+	if (!may_dma(v))
+		return; /* fwsim_event_rescan() tells what is left */
+	fwsim_table_for_each(&v->obj[FWSIM_OBJ_CQ], cq)
+		cq_check_arm(v, cq, false);
+}
+
+void fwsim_event_init(struct fwsim_vhca *v)
+{
+	v->moder = (struct fwsim_timer){ .deadline = UINT64_MAX, .fn = moderation_expired, .arg = v };
+}
+
+void fwsim_event_fini(struct fwsim_vhca *v)
+{
+	fwsim_timer_stop(v->fw, &v->moder);
+}
+
+void fwsim_cq_moderated(struct fwsim_vhca *v, struct fwsim_cq *cq)
+{
+	if (may_dma(v))
+		cq_check_arm(v, cq, false);
 }
 
 static void cq_arm(struct fwsim_vhca *v, struct fwsim_cq *cq, uint32_t word, bool quiet)
@@ -414,6 +474,8 @@ static bool cq_put(struct fwsim_vhca *v, struct fwsim_cq *cq, uint8_t cqe[64], b
 		return false;
 	if (solicited || cqe[63] >> 4 == IFC_CQE_REQ_ERR || cqe[63] >> 4 == IFC_CQE_RESP_ERR)
 		cq->last_solicited = cq->pi;
+	if (IFC_GET(cqc, cq->ctx, cq_period))
+		cq->put_at = fwsim_now(v->fw);
 	cq_check_arm(v, cq, false);
 	return true;
 }

@@ -265,7 +265,6 @@ static enum ifc_status cq_resize(struct fwsim_cmd *cmd, struct fwsim_cq *cq)
 	return st;
 }
 
-/* Moderation is kept and shown, but has no effect: every arm makes its event at once. */
 enum ifc_status fwsim_cmd_modify_cq(struct fwsim_cmd *cmd)
 {
 	const uint8_t *in = IFC_CPTR(modify_cq_in, cmd->in, cq_context);
@@ -293,6 +292,7 @@ enum ifc_status fwsim_cmd_modify_cq(struct fwsim_cmd *cmd)
 		IFC_SET(cqc, cq->ctx, oi, IFC_GET(cqc, in, oi));
 	if (select & CQ_MODIFY_PERIOD_MODE)
 		IFC_SET(cqc, cq->ctx, cq_period_mode, IFC_GET(cqc, in, cq_period_mode));
+	fwsim_cq_moderated(cmd->vhca, cq);
 	return IFC_ST_OK;
 }
 

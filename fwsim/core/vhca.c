@@ -28,6 +28,7 @@ struct fwsim_vhca *fwsim_vhca_new(struct fwsim *fw, unsigned int fn)
 	v->fn = fn;
 	v->vhca_id = (uint16_t)(fn ? VHCA_ID_VF + fn - 1 : VHCA_ID_PF);
 	fwsim_obj_init(v);
+	fwsim_event_init(v);
 	fwsim_vport_init(v);
 	fwsim_bulk_reset(v);
 	return v;
@@ -41,6 +42,7 @@ void fwsim_vhca_free(struct fwsim_vhca *v)
 		return;
 	fwsim_writes_free(v->writes);
 	fwsim_cmdif_abort(v);
+	fwsim_event_fini(v);
 	fwsim_obj_fini(v);
 	fwsim_vport_fini(v);
 	fwsim_pages_reset(v);
@@ -51,6 +53,7 @@ void fwsim_vhca_free(struct fwsim_vhca *v)
 
 void fwsim_vhca_drop_objects(struct fwsim_vhca *v)
 {
+	fwsim_event_fini(v);
 	fwsim_obj_destroy_all(v);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* MODIFY_CQ: another ring for a CQ that is in use. */
+/* MODIFY_CQ: another ring for a CQ that is in use, and moderation of its events. */
 #include "data_rig.h"
+#include "mig_rig.h"
 
 #include <string.h>
 
@@ -211,6 +212,177 @@ static void a_ring_that_the_bus_refuses_is_an_error(void **state)
 	assert_int_equal(resize(r, 4, &ring), IFC_ST_BAD_RES_STATE); /* and stays one */
 }
 
+/* ---- moderation ---------------------------------------------------------------------------- */
+
+enum { FROM_EQE, FROM_CQE };
+
+static void moderate(struct rig *r, unsigned int usec, unsigned int count, unsigned int mode)
+{
+	struct d_in in = { .len = IFC_SZ(modify_cq_in) };
+	uint8_t out[16];
+
+	ifc_st16(in.b, MLX5_CMD_OP_MODIFY_CQ);
+	IFC_SET(modify_cq_in, in.b, cqn, r->cq.cqn);
+	ifc_st32(in.b + 12, 0x13); /* period, count and mode */
+	IFC_SET(modify_cq_in, in.b, cq_context.cq_period, usec);
+	IFC_SET(modify_cq_in, in.b, cq_context.cq_max_count, count);
+	IFC_SET(modify_cq_in, in.b, cq_context.cq_period_mode, mode);
+	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_OK);
+}
+
+static unsigned int events(struct rig *r)
+{
+	return d_eq_drain(&r->d, &r->d.comp, IFC_EVENT_COMP);
+}
+
+/* A CQ with nothing in it, armed, whose last event was long ago. */
+static void ready(struct rig *r)
+{
+	h_advance(r->h, 1000000);
+	d_eq_drain(&r->d, &r->d.comp, -1);
+	d_cq_arm(&r->cq, false);
+}
+
+static void take(struct rig *r, uint16_t first, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		expect(r, (uint16_t)(first + i));
+}
+
+static void without_period_or_count_events_come_at_once(void **state)
+{
+	static const unsigned int how[][2] = { { 0, 0 }, { 100, 0 }, { 0, 5 } };
+	struct rig *r = *state;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		moderate(r, how[i][0], how[i][1], FROM_CQE);
+		ready(r);
+		assert_true(post(r, 1));
+		assert_int_equal(events(r), 1);
+		take(r, 1, 1);
+	}
+}
+
+static void an_event_waits_for_the_period_after_the_last_entry(void **state)
+{
+	struct rig *r = *state;
+
+	moderate(r, 100, 7, FROM_CQE);
+	ready(r);
+	assert_true(post(r, 1));
+	h_advance(r->h, 99000);
+	assert_int_equal(events(r), 0);
+	assert_true(post(r, 2)); /* the time runs anew */
+	h_advance(r->h, 99000);
+	assert_int_equal(events(r), 0);
+	h_advance(r->h, 1000);
+	assert_int_equal(events(r), 1);
+	take(r, 1, 2);
+	h_advance(r->h, 10000000);
+	assert_int_equal(events(r), 0);
+	assert_null(r->h->fw->timers);
+}
+
+static void an_event_waits_for_the_period_after_the_last_event(void **state)
+{
+	struct rig *r = *state;
+
+	moderate(r, 100, 7, FROM_EQE);
+	ready(r);
+	assert_true(post(r, 1)); /* the last one was long ago */
+	assert_int_equal(events(r), 1);
+	take(r, 1, 1);
+	d_cq_arm(&r->cq, false);
+	h_advance(r->h, 60000);
+	assert_true(post(r, 2));
+	h_advance(r->h, 30000);
+	assert_true(post(r, 3)); /* the time does not run anew */
+	assert_int_equal(events(r), 0);
+	h_advance(r->h, 10000);
+	assert_int_equal(events(r), 1);
+	take(r, 2, 2);
+}
+
+static void an_event_does_not_wait_for_more_than_the_count(void **state)
+{
+	struct rig *r = *state;
+
+	moderate(r, 4000, 3, FROM_CQE);
+	ready(r);
+	assert_true(post(r, 1));
+	assert_true(post(r, 2));
+	assert_int_equal(events(r), 0);
+	assert_true(post(r, 3));
+	assert_int_equal(events(r), 1);
+	take(r, 1, 2);
+	assert_true(post(r, 4)); /* not armed: one told, two not */
+	assert_true(post(r, 5));
+	d_cq_arm(&r->cq, false);
+	assert_int_equal(events(r), 0);
+	assert_true(post(r, 6));
+	assert_int_equal(events(r), 1);
+	take(r, 3, 4);
+}
+
+static void what_is_polled_in_time_makes_no_event(void **state)
+{
+	struct rig *r = *state;
+
+	moderate(r, 100, 7, FROM_CQE);
+	ready(r);
+	assert_true(post(r, 1));
+	take(r, 1, 1);
+	d_cq_arm(&r->cq, false);
+	h_advance(r->h, 1000000);
+	assert_int_equal(events(r), 0);
+	assert_true(post(r, 2));
+	h_advance(r->h, 100000);
+	assert_int_equal(events(r), 1);
+	take(r, 2, 1);
+}
+
+static void the_end_of_moderation_ends_the_wait(void **state)
+{
+	struct rig *r = *state;
+
+	moderate(r, 4000, 7, FROM_CQE);
+	ready(r);
+	assert_true(post(r, 1));
+	assert_int_equal(events(r), 0);
+	moderate(r, 0, 0, FROM_CQE);
+	assert_int_equal(events(r), 1);
+	take(r, 1, 1);
+}
+
+static void a_stop_ends_the_wait_when_it_is_over(void **state)
+{
+	struct rig *r = *state;
+	uint16_t id = r->d.v->vhca_id;
+
+	moderate(r, 100, 7, FROM_CQE);
+	ready(r);
+	assert_true(post(r, 1));
+	m_stop(r->h, id);
+	h_advance(r->h, 1000000);
+	assert_int_equal(events(r), 0);
+	m_start(r->h, id);
+	assert_int_equal(events(r), 1);
+	take(r, 1, 1);
+}
+
+static void destruction_ends_the_wait(void **state)
+{
+	struct rig *r = *state;
+
+	moderate(r, 100, 7, FROM_CQE);
+	ready(r);
+	assert_true(post(r, 1));
+	assert_non_null(r->h->fw->timers);
+	fwsim_vhca_drop_objects(r->d.v);
+	assert_null(r->h->fw->timers);
+	h_advance(r->h, 1000000);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -222,6 +394,14 @@ int main(void)
 		T(what_is_there_must_fit),
 		T(a_full_ring_cannot_be_left),
 		T(a_ring_that_the_bus_refuses_is_an_error),
+		T(without_period_or_count_events_come_at_once),
+		T(an_event_waits_for_the_period_after_the_last_entry),
+		T(an_event_waits_for_the_period_after_the_last_event),
+		T(an_event_does_not_wait_for_more_than_the_count),
+		T(what_is_polled_in_time_makes_no_event),
+		T(the_end_of_moderation_ends_the_wait),
+		T(a_stop_ends_the_wait_when_it_is_over),
+		T(destruction_ends_the_wait),
 	};
 
 	return cmocka_run_group_tests_name("cq", tests, NULL, NULL);
