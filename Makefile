@@ -17,7 +17,7 @@ TIME ?= 60
 F ?=
 TB := scripts/toolbox run --
 
-.PHONY: bench-data help toolbox qemu kernel stock-kernel driver selftests check-core check-clients check check-all contract fuzz coverage \
+.PHONY: migrate-vm bench-data help toolbox qemu kernel stock-kernel driver selftests check-core check-clients check check-all contract fuzz coverage \
 	sweep lint vm demo install clean distclean
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo
 	@echo '  verb           makes or does                                     cold     warm'
 	@echo '  make demo      migrate a VF of the simulated card, draw it      25 min     20 s'
+	@echo '  make migrate-vm  live-migrate a VM that owns a VF, with its work   30 min    2 min'
 	@echo '  make check     the tests                                        35 min   10 min'
 	@echo '  make check-core  host tests of the simulated firmware, no VM     3 min     60 s'
 	@echo '  make check-all   all tests: every kernel, every size            90 min   60 min'
@@ -73,6 +74,9 @@ selftests:
 check-core:
 	@scripts/toolbox build
 	@scripts/check core
+
+migrate-vm:
+	@scripts/migrate-vm
 
 check-clients:
 	@scripts/check clients rdma netdev

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The cases of a live migration. Each begins with a guest that works, and ends with one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from guest import Guest, GuestError
+from stage import PARAMETERS, PCI, Stage, diag, figures, fwsimctl, rebind, until
+
+Case = Callable[[Stage], None]
+CASES: dict[str, Case] = {}
+# Those that need two cards, and those of them whose second card has another profile than the first
+TWO_CARDS = {"two_devices", "other_card", "other_profile_refuses"}
+OTHER_PROFILE = {"other_profile_refuses"}
+
+
+def case(function: Case) -> Case:
+    CASES[function.__name__] = function
+    return function
+
+
+@contextmanager
+def parameter(name: str, value: str, vfs: list[str]) -> Iterator[None]:
+    """A parameter of mlx5_vfmig, for these VFs, which no guest has at the beginning and at the end."""
+    path = PARAMETERS / name
+    was = path.read_text().strip()
+    path.write_text(value)
+    try:
+        rebind(vfs)
+        path.write_text(was)
+        yield
+    finally:
+        path.write_text(was)
+        rebind(vfs)
+
+
+def migrated(stage: Stage, cards: int = 1, vfs: list[str] | None = None, **caps: bool) -> None:
+    """From where the guest is to VFS, or to other VFs of the same cards."""
+    src = stage.working(cards)
+    vfs = vfs or stage.free_vfs()
+    dst = stage.target(vfs)
+    info = stage.migrate(src, dst, **caps)
+    stage.expect(info, "completed")
+    diag(figures(info))
+    if not info.get("vfio", {}).get("transferred"):
+        raise GuestError("no byte of the device's state was moved")
+    stage.moved(dst, vfs)
+
+
+@case
+def plain(stage: Stage) -> None:
+    """The flow that operators run: pre-copy, dirty tracking by the device."""
+    migrated(stage)
+
+
+@case
+def switchover_ack(stage: Stage) -> None:
+    """The source stops the guest only when the target has said that it has all it needs."""
+    migrated(stage, return_path=True, switchover_ack=True)
+
+
+@case
+def without_pre_copy(stage: Stage) -> None:
+    """The driver offers no PRE_COPY: to the target, which is then the source."""
+    stage.working()
+    with parameter("precopy", "0", stage.free_vfs()):
+        plain(stage)
+        plain(stage)
+
+
+@case
+def to_and_fro(stage: Stage) -> None:
+    """Ten times."""
+    for _ in range(10):
+        plain(stage)
+
+
+@case
+def multifd(stage: Stage) -> None:
+    """The device's state goes over channels of its own."""
+    src = stage.working()
+    vfs = stage.free_vfs()
+    option = "x-migration-multifd-transfer"
+    dst = stage.target(vfs, device=f",{option}=on")
+    src.cmd("qom-set", path="/machine/peripheral/vf0", property=option, value="on")
+    for guest in (src, dst):
+        guest.cmd("migrate-set-parameters", multifd_channels=3)
+    info = stage.migrate(src, dst, multifd=True, return_path=True)
+    stage.expect(info, "completed")
+    diag(figures(info))
+    stage.moved(dst, vfs)
+    dst.cmd("qom-set", path="/machine/peripheral/vf0", property=option, value="auto")   # for who comes after
+
+
+@case
+def snapshot(stage: Stage) -> None:
+    """Saved to a file; the process ends; restored from it."""
+    src = stage.working()
+    vfs = stage.free_vfs()
+    uri = f"file:{stage.folder}/snapshot"
+    info = stage.migrate(src, None, uri)
+    stage.expect(info, "completed")
+    diag(figures(info))
+    dst = stage.target(vfs)
+    stage.restore(dst, uri)
+    stage.moved(dst, vfs)
+    (stage.folder / "snapshot").unlink()
+
+
+def slowly(stage: Stage, end: Callable[[Guest, Guest], None], status: str) -> None:
+    """A migration that END breaks in pre-copy: the guest goes on where it is."""
+    src = stage.working()
+    dst = stage.target()
+    src.cmd("migrate-set-parameters", max_bandwidth=1 << 20)
+    try:
+        stage.begin(src, dst)
+        until("some pre-copy", lambda: src.cmd("query-migrate").get("ram", {}).get("transferred", 0) > 100000)
+        end(src, dst)
+        info = stage.finished(src)
+    finally:
+        src.cmd("migrate-set-parameters", max_bandwidth=1 << 30)
+    stage.expect(info, status)
+    stage.stays(src)
+    dst.close()
+
+
+@case
+def cancel(stage: Stage) -> None:
+    """Cancelled in pre-copy: the guest goes on where it is, and is migrated later."""
+    slowly(stage, lambda src, dst: src.cmd("migrate_cancel"), "cancelled")
+    plain(stage)
+
+
+@case
+def target_killed(stage: Stage) -> None:
+    """The target process dies in mid-stream."""
+    slowly(stage, lambda src, dst: dst.kill(), "failed")
+    plain(stage)
+
+
+# Site of the fault and state of the function in which it comes; whether that is the source's; how it ends:
+# "reset": failed, and QEMU resets a device that does not stop, whatever state it is in then: the guest runs on, but
+# its NIC is lost to it
+FAULTS = {
+    "save_in_pre_copy": ("cmd:SAVE_VHCA_STATE state=running", True, "failed"),
+    # QEMU does without an estimate of what remains
+    "query_in_pre_copy": ("cmd:QUERY_VHCA_MIGRATION_STATE state=running", True, "completed"),
+    "suspend_initiator": ("cmd:SUSPEND_VHCA state=running", True, "reset"),
+    "suspend_responder": ("cmd:SUSPEND_VHCA state=p2p", True, "reset"),
+    "save_when_stopped": ("cmd:SAVE_VHCA_STATE state=stopped", True, "failed"),
+    "load": ("cmd:LOAD_VHCA_STATE", False, "failed"),
+    "resume": ("cmd:RESUME_VHCA", False, "failed"),
+}
+
+
+def fault(name: str) -> Callable[[Stage], None]:
+    site, on_source, end = FAULTS[name]
+
+    def run(stage: Stage) -> None:
+        src = stage.working()
+        vfs = stage.free_vfs()
+        dst = stage.target(vfs)
+        function = stage.vfs[0].index((stage.used if on_source else vfs)[0])
+        fwsimctl(f"fault add {site} fn=vf{function} status=3 syndrome=0xbad")
+        try:
+            info = stage.migrate(src, dst, return_path=True)
+        finally:
+            rules = fwsimctl("fault list")
+            fwsimctl("fault clear")
+        if " hits=1" not in rules:
+            raise GuestError(f"the fault has not come: {rules}")
+        stage.expect(info, "failed" if end == "reset" else end)
+        if end == "completed":
+            stage.moved(dst, vfs)
+            return
+        if end == "reset":
+            if "Resetting device" not in info.get("error-desc", ""):
+                raise GuestError(f"no reset: {info.get('error-desc')}")
+            stage.runs_without_nic(src)
+            return
+        diag(f"QEMU: {info.get('error-desc', 'no reason given')}")
+        stage.stays(src)
+        dst.close()
+        plain(stage)
+    return run
+
+
+for _name in FAULTS:
+    CASES[f"fault_{_name}"] = fault(_name)
+
+
+@case
+def without_dirty_tracking(stage: Stage) -> None:
+    """For a host whose kernel cannot report what a device has written, as Debian's: else QEMU would take all of the
+    RAM for dirty, for ever. It sends the RAM once while the guest runs, and again while it is stopped."""
+    stage.end_case(False)
+    stage.device = ",x-pre-copy-dirty-page-tracking=off"
+    try:
+        migrated(stage)
+    finally:
+        stage.device = ""
+        stage.guest = None
+
+
+# ---- two cards -----------------------------------------------------------------------------------
+
+
+@case
+def two_devices(stage: Stage) -> None:
+    """A guest with a VF of each of two cards, which must be quiet towards each other before they stop (P2P)."""
+    migrated(stage, cards=2)
+    migrated(stage, cards=2)
+
+
+@case
+def other_card(stage: Stage) -> None:
+    """To a VF of another PF, and back."""
+    stage.working()
+    home = stage.free_vfs()
+    migrated(stage, vfs=[stage.vfs[1][2]])
+    migrated(stage, vfs=home)
+
+
+@case
+def other_profile_refuses(stage: Stage) -> None:
+    """To a card that cannot take the state: the guest goes on where it is, and can go elsewhere."""
+    src = stage.working()
+    dst = stage.target([stage.vfs[1][0]])
+    info = stage.migrate(src, dst, return_path=True)
+    stage.expect(info, "failed")
+    diag(f"QEMU: {info.get('error-desc', 'no reason given')}; target: {dst.said()}")
+    stage.stays(src)
+    dst.close()
+    migrated(stage)
+
+
+# ---- what blocks a migration ---------------------------------------------------------------------
+
+
+def refused(stage: Stage, want: str, vfs: list[str], device: str = "", extra: list[str] | None = None) -> None:
+    """A process that starts but refuses to be migrated, or that refuses to start; WANT is in its reason."""
+    try:
+        guest = stage.start(vfs, False, device=device, extra=["-S", *(extra or [])])
+        stage.begin(guest, None, "exec:cat >/dev/null")
+        why = stage.finished(guest).get("error-desc", "none: it was migrated")
+    except GuestError as error:
+        why = str(error)
+    stage.end_others()
+    diag(why)
+    if want not in why:
+        raise GuestError(f"{want!r} is not in the reason: {why}")
+
+
+@case
+def blocked_by_viommu(stage: Stage) -> None:
+    refused(stage, "vIOMMU", [stage.vfs[0][3]], extra=["-device", "intel-iommu,caching-mode=on"])
+
+
+@case
+def blocked_by_driver(stage: Stage) -> None:
+    """A VF with plain vfio-pci."""
+    vf = stage.vfs[0][3]
+    driver = (PCI / vf / "driver").resolve().name
+    rebind([vf], "vfio-pci")
+    try:
+        refused(stage, "not supported in kernel", [vf])
+    finally:
+        rebind([vf], driver)
+
+
+@case
+def blocked_without_p2p(stage: Stage) -> None:
+    """Two devices, of which one cannot be quiet while it still answers."""
+    vfs = stage.vfs[0][2:4]
+    with parameter("p2p", "0", vfs):
+        refused(stage, "P2P", vfs)

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Live-migrate a guest that owns a VF from one stock QEMU to another, in the test VM.
+
+Usage: selftests/setup.sh -- selftests/vm/migrate.py [--qemu NAME] [--list] [CASE]...
+
+CASE is the beginning of a case's name; all if there is none. Prints TAP, and after each case the figures
+of QEMU. Called by scripts/migrate-vm, which makes what it needs; logs go to /mnt/share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+from cases import CASES, OTHER_PROFILE, TWO_CARDS
+from guest import GuestError
+from stage import SHARE, Stage, diag, stock_qemu
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--qemu", default="suite", choices=["suite", "backports"],
+                        help="stock QEMU of which suite (default: %(default)s)")
+    parser.add_argument("--list", action="store_true", help="print the names of the cases")
+    parser.add_argument("case", nargs="*", metavar="CASE", help="default: all that need one card, or two if there are")
+    args = parser.parse_args()
+    cards = len(os.environ.get("VFMIG_PF_BDFS", "").split())
+    # without names, what goes on these cards
+    wanted = {name: case for name, case in CASES.items()
+              if (name.startswith(tuple(args.case)) if args.case else (name in TWO_CARDS) == (cards > 1)
+                  and name not in OTHER_PROFILE)}
+    if args.list:
+        print("\n".join(wanted))
+        return 0
+    if not wanted:
+        print("Bail out! no case of that name")
+        return 1
+    # not in the shared folder: a file that grows cannot be read there without errors
+    logs = Path(tempfile.mkdtemp(prefix="migrate."))
+    stage = Stage(logs, os.environ["VFMIG_PF_BDFS"].split(),
+                  [os.environ["VFMIG_VF_BDFS"].split(), os.environ.get("VFMIG_VF2_BDFS", "").split()],
+                  stock_qemu(args.qemu))
+    print(f"TAP version 13\n1..{len(wanted)}", flush=True)
+    failed = 0
+    stage.host_up()
+    try:
+        for number, (name, case) in enumerate(wanted.items(), 1):
+            start, good = time.monotonic(), False
+            try:
+                case(stage)
+                good = True
+            except GuestError as error:
+                diag(str(error))
+            except Exception:
+                diag(traceback.format_exc())
+            stage.end_case(good)
+            failed += not good
+            print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
+            diag(f"{name}: {time.monotonic() - start:.1f} s")
+    finally:
+        stage.host_down()
+        shutil.copytree(logs, SHARE, dirs_exist_ok=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
