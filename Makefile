@@ -33,7 +33,7 @@ help:
 	@echo '  make fuzz [TIME=S] [F=NAME]  every fuzzer, or one, for S seconds (60), with ASan and UBSan'
 	@echo '  make bench-data  speed of the data path, beside memcpy           3 min      1 min'
 	@echo '  make coverage  lines that native tests and fuzzers execute       3 min      3 min'
-	@echo '  make check-clients  programs of others on the card: rdma-core, rping, perftest, iperf3'
+	@echo '  make check-clients  programs of others: rdma-core, perftest, iperf3     40 min   20 min'
 	@echo '  make contract    all 108 statements of the migration contract  50 min   25 min'
 	@echo '  make sweep     each step of a migration broken in turn; prints how many cases'
 	@echo '  make vm        a shell in the test VM (exit: leave the shell)   25 min     15 s'
