@@ -74,8 +74,8 @@ log_begin() {
 	echo "$LOG_MARK" >/dev/kmsg
 }
 
-# Lines of the kernel log since log_begin that are warnings or worse of an mlx5 module, or hold a word
-# of trouble.
+# Lines of the kernel log since log_begin that are warnings or worse of an mlx5 or RDMA module, or hold a
+# word of trouble.
 complaints() {
 	dmesg -r | awk -v mark="$LOG_MARK" '
 		index($0, mark) { on = 1; next }
@@ -84,7 +84,7 @@ complaints() {
 			level = $0
 			sub(/^</, "", level); sub(/>.*/, "", level); level %= 8
 		}
-		/mlx5|infiniband/ && level <= 4 { print; next }
+		/mlx5|infiniband|rxe/ && level <= 4 { print; next }
 		/WARNING|BUG:|NETDEV WATCHDOG|hw csum failure|FW pages|cmd\[|timeout|failed,|syndrome|health/ { print }'
 }
 
@@ -95,15 +95,18 @@ clean_log() {
 	return 1
 }
 
-# PCI address of the card's PF
-find_pf() {
+# PCI addresses of the PFs, one a line
+find_pfs() {
 	for d in "$PCI"/*; do
 		if [ "$(cat "$d/vendor")" = 0x15b3 ] && [ -e "$d/sriov_totalvfs" ]; then
 			echo "${d##*/}"
-			return
 		fi
 	done
-	return 1
+}
+
+# PCI address of the first card's PF; non-zero if there is none
+find_pf() {
+	find_pfs | head -n 1 | grep .
 }
 
 # vf_of PF N: PCI address of VF N
