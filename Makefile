@@ -79,7 +79,7 @@ migrate-vm:
 	@scripts/migrate-vm
 
 check-clients:
-	@scripts/check clients rdma netdev
+	@scripts/check clients 'mlx5dv*' rdma netdev
 
 check:
 	@scripts/check --kernel $(KERNEL) all
