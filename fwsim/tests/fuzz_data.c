@@ -2,8 +2,8 @@
 /*
  * libFuzzer entry for the data path. Two VFs with queues and a pair of connected QPs each way; the input
  * is a list of what a guest and its VMM may do: write memory, ring doorbells, send commands, stop and
- * resume, let time pass. After each step: a stopped function has done no DMA, reference counts are what
- * a count from nothing gives, and the run list holds each QP once.
+ * resume, let time pass. Part of the memory can be mapped. After each step: a stopped function has done no DMA,
+ * reference counts are what a count from nothing gives, the run list holds each QP once, and no map is left.
  *
  * scripts/fuzz builds and runs it.
  */
@@ -24,6 +24,7 @@ struct world {
 	struct fuzz_clock clock;
 	struct fwsim *fw;
 	struct side side[2];
+	unsigned int maps; /* that have not been ended */
 };
 
 /* ---- host ---------------------------------------------------------------------------------- */
@@ -55,6 +56,31 @@ static int dma_write(void *host, unsigned int fn, uint64_t addr, const void *buf
 	return p ? 0 : -1;
 }
 
+/* Page by page, and of the last quarter nothing. */
+static void *dma_map(void *host, unsigned int fn, uint64_t addr, size_t *len, bool write)
+{
+	struct world *w = host;
+	size_t room = FWSIM_PAGE - addr % FWSIM_PAGE;
+	uint8_t *p;
+
+	(void)write;
+	MUST(*len);
+	if (*len > room)
+		*len = room;
+	p = addr >= BASE + MEM_SIZE / 4 * 3 ? NULL : at(w, fn, addr, *len);
+	w->maps += !!p;
+	return p;
+}
+
+static void dma_unmap(void *host, unsigned int fn, void *p, size_t len, bool write, size_t used)
+{
+	struct world *w = host;
+	uint8_t *mem = w->side[fn - 1].mem;
+
+	(void)write;
+	MUST(w->maps-- && used <= len && (uint8_t *)p >= mem && (uint8_t *)p + len <= mem + MEM_SIZE);
+}
+
 static void msix(void *host, unsigned int fn, unsigned int vector)
 {
 	struct world *w = host;
@@ -66,6 +92,8 @@ static void msix(void *host, unsigned int fn, unsigned int vector)
 static const struct fwsim_host_ops ops = {
 	.dma_read = dma_read,
 	.dma_write = dma_write,
+	.dma_map = dma_map,
+	.dma_unmap = dma_unmap,
 	.msix = msix,
 	.clock_ns = fuzz_clock_ns,
 	.timer_set = fuzz_timer_set,
@@ -221,6 +249,7 @@ static void check(struct world *w)
 	for (qp = w->fw->run_head; qp; last = qp, qp = qp->run_next, n++)
 		MUST(qp->scheduled && n < 1000);
 	MUST(w->fw->run_tail == last);
+	MUST(!w->maps);
 	for (unsigned int i = 0; i < 2; i++) {
 		struct fwsim_vhca *v = w->side[i].v;
 		uint32_t before = 0, after = 0, used = v->pas_used;
