@@ -13,7 +13,7 @@ from typing import Any
 from qemu.qmp import QMPError
 from qemu.qmp.legacy import QEMUMonitorProtocol
 
-BOOT_S = 120
+BOOT_S = 300
 # EPYC without what the host's processor, which is TCG's, does not have
 CPU = "EPYC,-vme,-fxsr-opt,-misalignsse,-osvw,-xsavec"
 WORK = re.compile(r"(\d+) work (\w+) done=(\d+) bad=(\d+) lost=(\d+) gap_ms=(\d+)(?: why=\"(.*)\")?$")

@@ -95,6 +95,9 @@ class Stage:
         """KVM, and the PFs as the peers of the work: PF N has 10.7.N.1. Without PEER a PF is up and no more: the
         peer is on another host."""
         run("modprobe", "-a", "kvm_amd", "mlx5_ib", "ib_uverbs")
+        # two cards may be on one wire: each answers for its own address only
+        for name, value in (("arp_ignore", "1"), ("arp_announce", "2")):
+            Path("/proc/sys/net/ipv4/conf/all", name).write_text(value)
         for number, pf in enumerate(self.pfs):
             net = PCI / pf / "net"
             dev = until(f"interface of {pf}", lambda net=net: net.is_dir() and next(net.iterdir(), None)).name
