@@ -11,9 +11,9 @@ from stage import PARAMETERS, PCI, Stage, diag, figures, fwsimctl, rebind, until
 
 Case = Callable[[Stage], None]
 CASES: dict[str, Case] = {}
-# Those that need two cards, and those of them whose second card has another profile than the first
-TWO_CARDS = {"two_devices", "other_card", "other_profile_refuses"}
-OTHER_PROFILE = {"other_profile_refuses"}
+# Those that need two cards, and those of them whose second card is of another kind than the first
+TWO_CARDS = {"two_devices", "other_card", "refused_by_target"}
+OTHER_CARD = {"refused_by_target"}
 
 
 def case(function: Case) -> Case:
@@ -229,7 +229,7 @@ def other_card(stage: Stage) -> None:
 
 
 @case
-def other_profile_refuses(stage: Stage) -> None:
+def refused_by_target(stage: Stage) -> None:
     """To a card that cannot take the state: the guest goes on where it is, and can go elsewhere."""
     src = stage.working()
     dst = stage.target([stage.vfs[1][0]])

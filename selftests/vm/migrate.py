@@ -20,7 +20,7 @@ import traceback
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from cases import CASES, OTHER_PROFILE, TWO_CARDS
+from cases import CASES, OTHER_CARD, TWO_CARDS
 from guest import GuestError
 from stage import SHARE, Stage, diag, stock_qemu
 
@@ -36,7 +36,7 @@ def main() -> int:
     # without names, what goes on these cards
     wanted = {name: case for name, case in CASES.items()
               if (name.startswith(tuple(args.case)) if args.case else (name in TWO_CARDS) == (cards > 1)
-                  and name not in OTHER_PROFILE)}
+                  and name not in OTHER_CARD)}
     if args.list:
         print("\n".join(wanted))
         return 0
