@@ -287,6 +287,59 @@ static int fwsim_host_dma_write(void *host, unsigned fn, uint64_t addr,
     return dev && pci_dma_write(dev, addr, buf, len) == MEMTX_OK ? 0 : -1;
 }
 
+/*
+ * Memory only. address_space_map() gives a buffer for what is not, having read
+ * a device's registers into it, and for what the IOMMU refuses, without a word;
+ * here both give NULL, so that the copying call does the access or fails.
+ */
+static void *fwsim_host_dma_map(void *host, unsigned fn, uint64_t addr,
+                                size_t *len, bool write)
+{
+    const MemTxAttrs attrs = MEMTXATTRS_UNSPECIFIED;
+    PCIDevice *dev = fwsim_requester(host, fn);
+    hwaddr at, n = *len, done, next;
+    MemoryRegion *mr;
+    AddressSpace *as;
+
+    if (!dev) {
+        return NULL;
+    }
+    as = pci_get_address_space(dev);
+    RCU_READ_LOCK_GUARD();
+    mr = address_space_translate(as, addr, &at, &n, write, attrs);
+    if (!memory_access_is_direct(mr, write, attrs)) {
+        return NULL;
+    }
+    /* Behind the IOMMU a translation is of one page: join what is adjacent. */
+    for (done = n; done < *len; done += n) {
+        n = *len - done;
+        if (address_space_translate(as, addr + done, &next, &n, write,
+                                    attrs) != mr || next != at + done) {
+            break;
+        }
+    }
+    memory_region_ref(mr); /* dropped by dma_memory_unmap() */
+    *len = done;
+    return (uint8_t *)memory_region_get_ram_ptr(mr) + at;
+}
+
+static void fwsim_host_dma_unmap(void *host, unsigned fn, void *p, size_t len,
+                                 bool write, size_t used)
+{
+    FwsimPf *pf = host;
+    FwsimFunction *s = pf->function[fn];
+
+    /*
+     * The address space serves only to find bounce buffers. A function does not
+     * go between map and unmap: the core does nothing there but copy.
+     */
+    if (s) {
+        dma_memory_unmap(pci_get_address_space(PCI_DEVICE(s)), p, len,
+                         write && used ? DMA_DIRECTION_FROM_DEVICE :
+                         DMA_DIRECTION_TO_DEVICE, used);
+    }
+}
+
 static void fwsim_host_msix(void *host, unsigned fn, unsigned vector)
 {
     PCIDevice *dev = fwsim_requester(host, fn);
@@ -385,6 +438,8 @@ static void fwsim_host_trace(void *host, const struct fwsim_trace *t)
 const struct fwsim_host_ops fwsim_qemu_host_ops = {
     .dma_read = fwsim_host_dma_read,
     .dma_write = fwsim_host_dma_write,
+    .dma_map = fwsim_host_dma_map,
+    .dma_unmap = fwsim_host_dma_unmap,
     .msix = fwsim_host_msix,
     .clock_ns = fwsim_host_clock_ns,
     .timer_set = fwsim_host_timer_set,
