@@ -230,13 +230,13 @@ void vfio_close(struct vfio_dev *d)
 	d->fd = d->group = d->iommu = -1;
 }
 
-int vfio_dma_map(struct vfio_dev *d, void *va, uint64_t iova, size_t len)
+static int dma_map(struct vfio_dev *d, void *va, uint64_t iova, size_t len, bool write)
 {
 	if (d->path == VFIO_PATH_CDEV) {
 		struct iommu_ioas_map map = {
 			.size = sizeof(map),
 			.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
-				 IOMMU_IOAS_MAP_WRITEABLE,
+				 (write ? IOMMU_IOAS_MAP_WRITEABLE : 0),
 			.ioas_id = d->ioas,
 			.user_va = (uintptr_t)va,
 			.length = len,
@@ -247,7 +247,7 @@ int vfio_dma_map(struct vfio_dev *d, void *va, uint64_t iova, size_t len)
 	} else {
 		struct vfio_iommu_type1_dma_map map = {
 			.argsz = sizeof(map),
-			.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+			.flags = VFIO_DMA_MAP_FLAG_READ | (write ? VFIO_DMA_MAP_FLAG_WRITE : 0),
 			.vaddr = (uintptr_t)va,
 			.iova = iova,
 			.size = len,
@@ -255,6 +255,16 @@ int vfio_dma_map(struct vfio_dev *d, void *va, uint64_t iova, size_t len)
 
 		return xioctl(d->iommu, VFIO_IOMMU_MAP_DMA, &map);
 	}
+}
+
+int vfio_dma_map(struct vfio_dev *d, void *va, uint64_t iova, size_t len)
+{
+	return dma_map(d, va, iova, len, true);
+}
+
+int vfio_dma_map_read_only(struct vfio_dev *d, void *va, uint64_t iova, size_t len)
+{
+	return dma_map(d, va, iova, len, false);
 }
 
 int vfio_dma_unmap(struct vfio_dev *d, uint64_t iova, size_t len)

@@ -37,6 +37,8 @@ int vfio_open_unbound(const char *bdf);
 void vfio_close(struct vfio_dev *d);
 
 int vfio_dma_map(struct vfio_dev *d, void *va, uint64_t iova, size_t len);
+/* The same, and the device may not write there. */
+int vfio_dma_map_read_only(struct vfio_dev *d, void *va, uint64_t iova, size_t len);
 int vfio_dma_unmap(struct vfio_dev *d, uint64_t iova, size_t len);
 
 int vfio_reset(struct vfio_dev *d);
