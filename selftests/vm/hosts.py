@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Live-migrate a guest from one host to another: one side of it, in a test VM of its own.
 
-Usage: selftests/setup.sh -- selftests/vm/hosts.py source|target
+Usage: selftests/setup.sh -- selftests/vm/hosts.py [--qemu NAME] source|target
 
 The two VMs have a network between them (virtio-net: 10.9.0.1 is the source, 10.9.0.2 the target), their cards
 are on one wire, and they share /mnt/share, where each says by files in sync/ how far it is. The peer of the
@@ -11,17 +11,14 @@ guest's work stays on the source's host. Called by scripts/migrate-vm --hosts. P
 
 from __future__ import annotations
 
-import os
-import shutil
+import argparse
 import sys
-import tempfile
 import time
-import traceback
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 from guest import GuestError
-from stage import SHARE, Stage, diag, figures, run, stock_qemu, until
+from stage import SHARE, Stage, diag, figures, on_stage, point, run, until
 
 SYNC = SHARE / "sync"
 LONG_S = 400        # the other side may have to boot first
@@ -79,31 +76,21 @@ def target(stage: Stage) -> None:
 
 
 def main() -> int:
-    role = {"source": source, "target": target}.get(sys.argv[1] if len(sys.argv) == 2 else "")
-    if role is None:
-        print(__doc__, file=sys.stderr)
-        return 2
-    name = role.__name__
-    logs = Path(tempfile.mkdtemp(prefix="migrate."))
-    stage = Stage(logs, os.environ["VFMIG_PF_BDFS"].split(), [os.environ["VFMIG_VF_BDFS"].split()],
-                  stock_qemu("suite"), prefix=name)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--qemu", default="suite", choices=["suite", "backports"],
+                        help="stock QEMU of which suite (default: %(default)s)")
+    parser.add_argument("role", choices=["source", "target"])
+    args = parser.parse_args()
+    role, address = (source, "10.9.0.1") if args.role == "source" else (target, "10.9.0.2")
     print("TAP version 13\n1..1", flush=True)
-    good = False
-    try:
-        SYNC.mkdir(exist_ok=True)
-        network("10.9.0.1" if role is source else "10.9.0.2")
-        role(stage)
-        good = True
-    except GuestError as error:
-        diag(str(error))
-    except Exception:
-        diag(traceback.format_exc())
-    finally:
+    SYNC.mkdir(exist_ok=True)
+    with on_stage(args.qemu, prefix=args.role) as stage:
+        def play() -> None:
+            network(address)
+            role(stage)
+        good = point(1, f"host of the {args.role}", play)
         if not good:
             say("failed")
-        stage.host_down()
-        shutil.copytree(logs, SHARE, dirs_exist_ok=True)
-    print(f"{'ok' if good else 'not ok'} 1 - host of the {name}", flush=True)
     return 0 if good else 1
 
 

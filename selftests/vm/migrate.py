@@ -12,17 +12,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
-import time
-import traceback
-from pathlib import Path
 
 sys.dont_write_bytecode = True
 from cases import CASES, OTHER_CARD, TWO_CARDS
-from guest import GuestError
-from stage import SHARE, Stage, diag, stock_qemu
+from stage import on_stage, point
 
 
 def main() -> int:
@@ -43,31 +37,14 @@ def main() -> int:
     if not wanted:
         print("Bail out! no case of that name")
         return 1
-    # not in the shared folder: a file that grows cannot be read there without errors
-    logs = Path(tempfile.mkdtemp(prefix="migrate."))
-    stage = Stage(logs, os.environ["VFMIG_PF_BDFS"].split(),
-                  [os.environ["VFMIG_VF_BDFS"].split(), os.environ.get("VFMIG_VF2_BDFS", "").split()],
-                  stock_qemu(args.qemu))
     print(f"TAP version 13\n1..{len(wanted)}", flush=True)
     failed = 0
-    stage.host_up()
-    try:
+    with on_stage(args.qemu) as stage:
+        stage.host_up()
         for number, (name, case) in enumerate(wanted.items(), 1):
-            start, good = time.monotonic(), False
-            try:
-                case(stage)
-                good = True
-            except GuestError as error:
-                diag(str(error))
-            except Exception:
-                diag(traceback.format_exc())
+            good = point(number, name, lambda case=case: case(stage))
             stage.end_case(good)
             failed += not good
-            print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
-            diag(f"{name}: {time.monotonic() - start:.1f} s")
-    finally:
-        stage.host_down()
-        shutil.copytree(logs, SHARE, dirs_exist_ok=True)
     return 1 if failed else 0
 
 

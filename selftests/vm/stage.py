@@ -8,11 +8,16 @@ the next one boots another.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from guest import Event, Guest, GuestError, Work
 from driver_trace import Trace
@@ -241,6 +246,35 @@ class Stage:
     def expect(self, info: dict[str, Any], status: str) -> None:
         if info.get("status") != status:
             raise GuestError(f"migration is {info.get('status')}, not {status}: {info.get('error-desc', info)}")
+
+
+@contextmanager
+def on_stage(qemu: str, **more: Any) -> Iterator[Stage]:
+    """A stage with what setup.sh has made. Its logs go to SHARE at the end, not at once: a file that grows cannot be
+    read there without errors."""
+    logs = Path(tempfile.mkdtemp(prefix="migrate."))
+    vfs = [os.environ.get(name, "").split() for name in ("VFMIG_VF_BDFS", "VFMIG_VF2_BDFS")]
+    stage = Stage(logs, os.environ["VFMIG_PF_BDFS"].split(), vfs, stock_qemu(qemu), **more)
+    try:
+        yield stage
+    finally:
+        stage.host_down()
+        shutil.copytree(logs, SHARE, dirs_exist_ok=True)
+
+
+def point(number: int, name: str, action: Callable[[], None]) -> bool:
+    """A test point of TAP: good if ACTION does not raise, else with what it raised."""
+    start, good = time.monotonic(), False
+    try:
+        action()
+        good = True
+    except GuestError as error:
+        diag(str(error))
+    except Exception:
+        diag(traceback.format_exc())
+    print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
+    diag(f"{name}: {time.monotonic() - start:.1f} s")
+    return good
 
 
 def figures(info: dict[str, Any]) -> str:
