@@ -217,6 +217,27 @@ void d_cq_arm(struct d_cq *cq, bool solicited)
 		(solicited ? 1u << 24 : 0) | 2u << 28 | cq->ci);
 }
 
+int d_cq_setup(void **state)
+{
+	struct d_cq_rig *r = calloc(1, sizeof(*r));
+
+	assert_non_null(r);
+	r->h = h_new(NULL);
+	d_open(&r->d, r->h, 1);
+	d_cq(&r->d, &r->cq, 3);
+	*state = r;
+	return 0;
+}
+
+int d_cq_teardown(void **state)
+{
+	struct d_cq_rig *r = *state;
+
+	h_free(r->h);
+	free(r);
+	return 0;
+}
+
 void d_qp_in(struct d_fn *d, struct d_in *in, struct d_qp *qp)
 {
 	size_t size = (D_RQ_STRIDE << D_LOG_RQ) + (64u << D_LOG_SQ);

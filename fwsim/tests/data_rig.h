@@ -101,6 +101,15 @@ void d_cq(struct d_fn *d, struct d_cq *cq, unsigned int log_size);
 const uint8_t *d_cqe(struct d_cq *cq); /* as d_eqe(); the doorbell record follows */
 void d_cq_arm(struct d_cq *cq, bool solicited);
 
+/* A card and a CQ of 2^3 entries of VF 0, with nothing else; for cmocka. */
+struct d_cq_rig {
+	struct harness *h;
+	struct d_fn d;
+	struct d_cq cq;
+};
+int d_cq_setup(void **state);
+int d_cq_teardown(void **state);
+
 void d_qp_in(struct d_fn *d, struct d_in *in, struct d_qp *qp);
 void d_qp(struct d_fn *d, struct d_qp *qp); /* with CQs of its own */
 /* The same of another service type; @srqn 0: with a receive ring. @xrcd for XRC only. */

@@ -5,33 +5,7 @@
 
 #include <string.h>
 
-struct rig {
-	struct harness *h;
-	struct d_fn d;
-	struct d_cq cq; /* of 2^3 entries */
-};
-
-static int setup(void **state)
-{
-	struct rig *r = calloc(1, sizeof(*r));
-
-	r->h = h_new(NULL);
-	d_open(&r->d, r->h, 1);
-	d_cq(&r->d, &r->cq, 3);
-	*state = r;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct rig *r = *state;
-
-	h_free(r->h);
-	free(r);
-	return 0;
-}
-
-static bool post(struct rig *r, uint16_t counter)
+static bool post(struct d_cq_rig *r, uint16_t counter)
 {
 	uint8_t cqe[64];
 
@@ -39,13 +13,13 @@ static bool post(struct rig *r, uint16_t counter)
 	return fwsim_cq_post(r->d.v, r->cq.cqn, cqe, false);
 }
 
-static struct fwsim_cq *cq(struct rig *r)
+static struct fwsim_cq *cq(struct d_cq_rig *r)
 {
 	return fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
 }
 
 /* A command that gives the CQ a ring of 2^@log_size entries, all of them invalid, in pages of its own. */
-static uint64_t resize_in(struct rig *r, struct d_in *in, unsigned int log_size)
+static uint64_t resize_in(struct d_cq_rig *r, struct d_in *in, unsigned int log_size)
 {
 	size_t bytes = 64u << log_size;
 	uint64_t ring = h_alloc(r->h, 1, bytes < FWSIM_PAGE ? FWSIM_PAGE : bytes, FWSIM_PAGE);
@@ -63,7 +37,7 @@ static uint64_t resize_in(struct rig *r, struct d_in *in, unsigned int log_size)
 	return ring;
 }
 
-static enum ifc_status resize(struct rig *r, unsigned int log_size, uint64_t *ring)
+static enum ifc_status resize(struct d_cq_rig *r, unsigned int log_size, uint64_t *ring)
 {
 	struct d_in in;
 	uint8_t out[16];
@@ -73,7 +47,7 @@ static enum ifc_status resize(struct rig *r, unsigned int log_size, uint64_t *ri
 }
 
 /* What a driver does then: all from its place on goes to the next place of the new ring. */
-static void copy_entries(struct rig *r, uint64_t ring, unsigned int log_size)
+static void copy_entries(struct d_cq_rig *r, uint64_t ring, unsigned int log_size)
 {
 	uint32_t old = (1u << r->cq.log_size) - 1, mask = (1u << log_size) - 1, i = r->cq.ci;
 	uint8_t *to = h_mem(r->h, 1, ring);
@@ -93,14 +67,14 @@ static void copy_entries(struct rig *r, uint64_t ring, unsigned int log_size)
 	r->cq.log_size = log_size;
 }
 
-static void expect(struct rig *r, uint16_t counter)
+static void expect(struct d_cq_rig *r, uint16_t counter)
 {
 	assert_int_equal(D_CQE_COUNTER(d_expect(&r->cq, IFC_CQE_REQ, 0)), counter);
 }
 
 static void entries_go_on_in_another_ring(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	static const unsigned int sizes[] = { 5, 4, 8, 2, 3 };
 	uint16_t sent = 0, seen = 0;
 	uint32_t used = r->d.v->pas_used;
@@ -127,7 +101,7 @@ static void entries_go_on_in_another_ring(void **state)
 
 static void an_armed_cq_stays_armed_and_is_not_fired(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	uint64_t ring;
 
 	d_eq_drain(&r->d, &r->d.comp, -1);
@@ -144,7 +118,7 @@ static void an_armed_cq_stays_armed_and_is_not_fired(void **state)
 
 static void refusals_change_nothing(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	struct fwsim_cq was = *cq(r);
 	struct d_in in;
 	uint8_t out[16];
@@ -172,7 +146,7 @@ static void refusals_change_nothing(void **state)
 
 static void what_is_there_must_fit(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	uint64_t ring;
 
 	for (uint16_t i = 0; i < 4; i++)
@@ -187,7 +161,7 @@ static void what_is_there_must_fit(void **state)
 
 static void a_full_ring_cannot_be_left(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	uint64_t ring;
 
 	for (uint16_t i = 0; i < 8; i++)
@@ -201,7 +175,7 @@ static void a_full_ring_cannot_be_left(void **state)
 
 static void a_ring_that_the_bus_refuses_is_an_error(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	uint64_t ring;
 
 	d_eq_drain(&r->d, &r->d.async, -1);
@@ -216,7 +190,7 @@ static void a_ring_that_the_bus_refuses_is_an_error(void **state)
 
 enum { FROM_EQE, FROM_CQE };
 
-static void moderate(struct rig *r, unsigned int usec, unsigned int count, unsigned int mode)
+static void moderate(struct d_cq_rig *r, unsigned int usec, unsigned int count, unsigned int mode)
 {
 	struct d_in in = { .len = IFC_SZ(modify_cq_in) };
 	uint8_t out[16];
@@ -230,20 +204,20 @@ static void moderate(struct rig *r, unsigned int usec, unsigned int count, unsig
 	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_OK);
 }
 
-static unsigned int events(struct rig *r)
+static unsigned int events(struct d_cq_rig *r)
 {
 	return d_eq_drain(&r->d, &r->d.comp, IFC_EVENT_COMP);
 }
 
 /* A CQ with nothing in it, armed, whose last event was long ago. */
-static void ready(struct rig *r)
+static void ready(struct d_cq_rig *r)
 {
 	h_advance(r->h, 1000000);
 	d_eq_drain(&r->d, &r->d.comp, -1);
 	d_cq_arm(&r->cq, false);
 }
 
-static void take(struct rig *r, uint16_t first, uint16_t n)
+static void take(struct d_cq_rig *r, uint16_t first, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i++)
 		expect(r, (uint16_t)(first + i));
@@ -252,7 +226,7 @@ static void take(struct rig *r, uint16_t first, uint16_t n)
 static void without_period_or_count_events_come_at_once(void **state)
 {
 	static const unsigned int how[][2] = { { 0, 0 }, { 100, 0 }, { 0, 5 } };
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	for (unsigned int i = 0; i < 3; i++) {
 		moderate(r, how[i][0], how[i][1], FROM_CQE);
@@ -265,7 +239,7 @@ static void without_period_or_count_events_come_at_once(void **state)
 
 static void an_event_waits_for_the_period_after_the_last_entry(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	moderate(r, 100, 7, FROM_CQE);
 	ready(r);
@@ -285,7 +259,7 @@ static void an_event_waits_for_the_period_after_the_last_entry(void **state)
 
 static void an_event_waits_for_the_period_after_the_last_event(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	moderate(r, 100, 7, FROM_EQE);
 	ready(r);
@@ -305,7 +279,7 @@ static void an_event_waits_for_the_period_after_the_last_event(void **state)
 
 static void an_event_does_not_wait_for_more_than_the_count(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	moderate(r, 4000, 3, FROM_CQE);
 	ready(r);
@@ -326,7 +300,7 @@ static void an_event_does_not_wait_for_more_than_the_count(void **state)
 
 static void what_is_polled_in_time_makes_no_event(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	moderate(r, 100, 7, FROM_CQE);
 	ready(r);
@@ -343,7 +317,7 @@ static void what_is_polled_in_time_makes_no_event(void **state)
 
 static void the_end_of_moderation_ends_the_wait(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	moderate(r, 4000, 7, FROM_CQE);
 	ready(r);
@@ -356,7 +330,7 @@ static void the_end_of_moderation_ends_the_wait(void **state)
 
 static void a_stop_ends_the_wait_when_it_is_over(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	uint16_t id = r->d.v->vhca_id;
 
 	moderate(r, 100, 7, FROM_CQE);
@@ -372,7 +346,7 @@ static void a_stop_ends_the_wait_when_it_is_over(void **state)
 
 static void destruction_ends_the_wait(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	moderate(r, 100, 7, FROM_CQE);
 	ready(r);
@@ -383,7 +357,7 @@ static void destruction_ends_the_wait(void **state)
 	h_advance(r->h, 1000000);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, d_cq_setup, d_cq_teardown)
 
 int main(void)
 {

@@ -4,33 +4,7 @@
 
 #include <string.h>
 
-struct rig {
-	struct harness *h;
-	struct d_fn d;
-	struct d_cq cq;
-};
-
-static int setup(void **state)
-{
-	struct rig *r = calloc(1, sizeof(*r));
-
-	r->h = h_new(NULL);
-	d_open(&r->d, r->h, 1);
-	d_cq(&r->d, &r->cq, 3);
-	*state = r;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct rig *r = *state;
-
-	h_free(r->h);
-	free(r);
-	return 0;
-}
-
-static void post_event(struct rig *r, uint8_t type)
+static void post_event(struct d_cq_rig *r, uint8_t type)
 {
 	uint8_t data[28];
 
@@ -39,7 +13,7 @@ static void post_event(struct rig *r, uint8_t type)
 	fwsim_event_post(r->d.v, type, 7, data);
 }
 
-static bool post_cqe(struct rig *r, enum ifc_cqe_op op, bool solicited)
+static bool post_cqe(struct d_cq_rig *r, enum ifc_cqe_op op, bool solicited)
 {
 	uint8_t cqe[64] = { 0 };
 
@@ -47,13 +21,13 @@ static bool post_cqe(struct rig *r, enum ifc_cqe_op op, bool solicited)
 	return fwsim_cq_post(r->d.v, r->cq.cqn, cqe, solicited);
 }
 
-static unsigned int comp_msix(struct rig *r)
+static unsigned int comp_msix(struct d_cq_rig *r)
 {
 	return h_msix(r->h, 1, D_COMP_VECTOR);
 }
 
 /* Completion EQEs there, all consumed and the EQ armed anew. */
-static unsigned int comp_events(struct rig *r)
+static unsigned int comp_events(struct d_cq_rig *r)
 {
 	return d_eq_drain(&r->d, &r->d.comp, IFC_EVENT_COMP);
 }
@@ -62,7 +36,7 @@ static unsigned int comp_events(struct rig *r)
 
 static void eqe_has_its_layout(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	const uint8_t *e;
 
 	post_event(r, IFC_EVENT_WQ_CATAS_ERROR);
@@ -78,7 +52,7 @@ static void eqe_has_its_layout(void **state)
 
 static void event_that_no_mask_has_is_not_written(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	h_dma_clear(r->h);
 	post_event(r, IFC_EVENT_PORT_CHANGE);
@@ -87,7 +61,7 @@ static void event_that_no_mask_has_is_not_written(void **state)
 
 static void eq_interrupts_once_per_arm(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	post_event(r, 5);
 	post_event(r, 5);
@@ -104,7 +78,7 @@ static void eq_interrupts_once_per_arm(void **state)
 
 static void eq_update_without_arm_does_not_arm(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	post_event(r, 5);
 	d_eqe(&r->d, &r->d.async);
@@ -115,7 +89,7 @@ static void eq_update_without_arm_does_not_arm(void **state)
 
 static void new_eq_is_not_armed(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	struct d_eq eq;
 
 	d_eq(&r->d, &eq, 3, 5, 1ULL << IFC_EVENT_PORT_CHANGE);
@@ -126,7 +100,7 @@ static void new_eq_is_not_armed(void **state)
 
 static void eq_owner_bit_turns_with_the_ring(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	struct d_eq eq;
 
 	d_eq(&r->d, &eq, 2, 5, 1ULL << IFC_EVENT_PORT_CHANGE);
@@ -144,7 +118,7 @@ static void eq_owner_bit_turns_with_the_ring(void **state)
 
 static void eq_overrun_stops_it_and_tells_health(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	struct d_eq eq;
 	unsigned int n = 0;
 
@@ -162,7 +136,7 @@ static void eq_overrun_stops_it_and_tells_health(void **state)
 
 static void eq_doorbell_with_a_wild_index_is_ignored(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	h_db_eq(r->h, 1, r->d.uar, r->d.async.eqn, 0x800000, true);
 	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_IGNORED, "consumer index 0x800000"));
@@ -174,7 +148,7 @@ static void eq_doorbell_with_a_wild_index_is_ignored(void **state)
 
 static void command_and_page_events_go_to_their_eq(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	struct d_eq cmd, pages;
 	const uint8_t *e;
 
@@ -198,7 +172,7 @@ static void command_and_page_events_go_to_their_eq(void **state)
 
 static void eq_refusals_say_why(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	IFC_BUF(create_eq_out, out);
 	struct d_in in;
 	struct d_eq eq;
@@ -225,7 +199,7 @@ static void eq_refusals_say_why(void **state)
 
 static void query_eq_shows_indices_and_arm(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	uint8_t out[IFC_SZ(query_eq_out)];
 	const uint8_t *eqc = IFC_CPTR(query_eq_out, out, eq_context_entry);
 
@@ -244,7 +218,7 @@ static void query_eq_shows_indices_and_arm(void **state)
 
 static void new_cq_is_not_armed(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	assert_true(post_cqe(r, IFC_CQE_REQ, false));
 	assert_int_equal(comp_events(r), 0);
@@ -253,7 +227,7 @@ static void new_cq_is_not_armed(void **state)
 
 static void cq_makes_one_event_per_arm(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	const uint8_t *e;
 
 	d_cq_arm(&r->cq, false);
@@ -270,7 +244,7 @@ static void cq_makes_one_event_per_arm(void **state)
 /* The driver polls until empty and arms; what came in between must not be lost. */
 static void cqe_between_poll_and_arm_fires_at_once(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	d_cq_arm(&r->cq, false);
 	post_cqe(r, IFC_CQE_REQ, false);
@@ -290,7 +264,7 @@ static void cqe_between_poll_and_arm_fires_at_once(void **state)
 
 static void solicited_arm_waits_for_solicited_or_error(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	d_cq_arm(&r->cq, true);
 	post_cqe(r, IFC_CQE_RESP_SEND, false);
@@ -321,7 +295,7 @@ static void solicited_arm_waits_for_solicited_or_error(void **state)
 
 static void cq_owner_bit_turns_and_counters_wrap(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
 	unsigned int events = 0;
 
@@ -344,7 +318,7 @@ static void cq_owner_bit_turns_and_counters_wrap(void **state)
 /* Solicited long ago, then millions of entries that are not: no event for the one long consumed. */
 static void solicited_long_ago_does_not_come_back(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
 
 	post_cqe(r, IFC_CQE_RESP_SEND, true);
@@ -357,7 +331,7 @@ static void solicited_long_ago_does_not_come_back(void **state)
 
 static void cq_overrun_makes_an_error_event(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	const uint8_t *e;
 	unsigned int n = 0;
 
@@ -379,7 +353,7 @@ static void cq_overrun_makes_an_error_event(void **state)
 /* Only the doorbell record tells the card what has been consumed, without any doorbell. */
 static void cq_reads_the_doorbell_record(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	for (unsigned int i = 0; i < 100; i++) {
 		assert_true(post_cqe(r, IFC_CQE_REQ, false));
@@ -389,7 +363,7 @@ static void cq_reads_the_doorbell_record(void **state)
 
 static void cq_that_ignores_overrun_runs_on(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	IFC_BUF(create_cq_out, out);
 	struct d_in in;
 
@@ -403,7 +377,7 @@ static void cq_that_ignores_overrun_runs_on(void **state)
 
 static void cq_write_that_the_bus_refuses_is_an_error(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	const uint8_t *e;
 
 	h_dma_fail(r->h, 1, r->cq.addr, 64);
@@ -416,7 +390,7 @@ static void cq_write_that_the_bus_refuses_is_an_error(void **state)
 
 static void cq_page_offset_counts_in_64ths_of_the_page(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	uint64_t addr = h_alloc(r->h, 1, 2u << 16, 1u << 16);
 	IFC_BUF(create_cq_out, out);
 	struct d_in in;
@@ -436,7 +410,7 @@ static void cq_page_offset_counts_in_64ths_of_the_page(void **state)
 
 static void cq_refusals_say_why(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	IFC_BUF(create_cq_out, out);
 	struct d_in in;
 	struct d_cq cq;
@@ -463,7 +437,7 @@ static void cq_refusals_say_why(void **state)
 
 static void modify_cq_takes_moderation(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	uint8_t in[IFC_SZ(modify_cq_in)] = { 0 }, out[IFC_SZ(query_cq_out)];
 
 	IFC_SET(modify_cq_in, in, opcode, MLX5_CMD_OP_MODIFY_CQ);
@@ -482,7 +456,7 @@ static void modify_cq_takes_moderation(void **state)
 
 static void cq_doorbell_with_a_wild_index_is_ignored(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	h_db_cq(r->h, 1, r->d.uar, r->cq.cqn, 0x123456);
 	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_IGNORED, "consumer index 0x123456"));
@@ -494,7 +468,7 @@ static void cq_doorbell_with_a_wild_index_is_ignored(void **state)
 
 /* ---- stop and resume ----------------------------------------------------------------------- */
 
-static void set_mig(struct rig *r, enum fwsim_mig_state s)
+static void set_mig(struct d_cq_rig *r, enum fwsim_mig_state s)
 {
 	r->d.v->mig = s;
 	if (s == FWSIM_MIG_RUNNING)
@@ -503,7 +477,7 @@ static void set_mig(struct rig *r, enum fwsim_mig_state s)
 
 static void stopped_vhca_latches_doorbells(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	post_cqe(r, IFC_CQE_REQ, false);
 	set_mig(r, FWSIM_MIG_STOPPED);
@@ -519,7 +493,7 @@ static void stopped_vhca_latches_doorbells(void **state)
 
 static void resume_signals_every_eq_with_entries(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	d_cq_arm(&r->cq, false);
 	post_cqe(r, IFC_CQE_REQ, false);
@@ -539,7 +513,7 @@ static void resume_signals_every_eq_with_entries(void **state)
 
 static void latched_consumer_index_counts_before_the_signal(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	post_event(r, 5);
 	set_mig(r, FWSIM_MIG_STOPPED);
@@ -555,7 +529,7 @@ static void latched_consumer_index_counts_before_the_signal(void **state)
 /* Between RESUME of the responder and of the initiator doorbells are taken: older ones are void. */
 static void doorbell_after_responder_resume_supersedes_latched(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	struct fwsim_eq *eq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_EQ], r->d.async.eqn);
 
 	post_event(r, 5);
@@ -575,7 +549,7 @@ static void doorbell_after_responder_resume_supersedes_latched(void **state)
 
 static void cq_doorbell_after_responder_resume_supersedes_latched(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
 
 	post_cqe(r, IFC_CQE_REQ, false);
@@ -598,7 +572,7 @@ static void cq_doorbell_after_responder_resume_supersedes_latched(void **state)
 /* The port may go down and up while a VHCA is stopped; it is told how things are when it runs again. */
 static void port_change_is_kept_over_a_stop(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	const uint8_t *e;
 	struct d_eq eq;
 
@@ -620,7 +594,7 @@ static void port_change_is_kept_over_a_stop(void **state)
 
 static void bus_master_off_holds_interrupts(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 
 	post_event(r, 5);
 	d_eqe(&r->d, &r->d.async);
@@ -636,7 +610,7 @@ static void bus_master_off_holds_interrupts(void **state)
 /* Rings inside the card's own UAR page: an entry written there rings doorbells while it is written. */
 static void rings_in_the_own_bar_do_no_harm(void **state)
 {
-	struct rig *r = *state;
+	struct d_cq_rig *r = *state;
 	uint64_t page = H_BAR_ADDR(1) + (uint64_t)r->d.uar * 4096;
 	struct fwsim_eq *eq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_EQ], r->d.comp.eqn);
 	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
@@ -654,7 +628,7 @@ static void rings_in_the_own_bar_do_no_harm(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, d_cq_setup, d_cq_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(eqe_has_its_layout),
 		TEST(event_that_no_mask_has_is_not_written),
