@@ -45,9 +45,9 @@ usage() {
 # is_loaded MODULE...: all of them
 is_loaded() {
 	for mod in "$@"; do
-		case $mod in
-		*-*) mod=${mod%%-*}_${mod#*-} ;;
-		esac
+		while [ "$mod" != "${mod#*-}" ]; do
+			mod=${mod%%-*}_${mod#*-}
+		done
 		[ -d "/sys/module/$mod" ] || return 1
 	done
 }
@@ -56,7 +56,7 @@ load() {
 	is_loaded "$1" && return 0
 	case $1 in
 	mlx5_vfmig)
-		is_loaded mlx5_core vfio_pci_core ||
+		is_loaded mlx5_core vfio-pci-core ||
 			modprobe -a mlx5_core vfio-pci-core || die "no mlx5_core or vfio-pci-core"
 		# modules of some kernels only
 		modprobe -qa iova_bitmap libcrc32c 2>/dev/null

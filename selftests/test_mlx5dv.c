@@ -344,6 +344,15 @@ static void qp_connect(const struct vf *vf, struct qp *qp, uint32_t to)
 	qp_modify(qp, MLX5_CMD_OP_RTR2RTS_QP, rts);
 }
 
+/* Two queue pairs, each the other's peer. */
+static void qp_pair(struct vf *vf, struct qp *a, struct qp *b)
+{
+	qp_new(vf, a);
+	qp_new(vf, b);
+	qp_connect(vf, a, b->qpn);
+	qp_connect(vf, b, a->qpn);
+}
+
 static void qp_del(struct qp *qp)
 {
 	CHECK_EQ(mlx5dv_devx_obj_destroy(qp->obj), 0);
@@ -445,10 +454,7 @@ static void traffic_between_queue_pairs_in_umems(void)
 	struct qp a = { 0 }, b = { 0 };
 
 	vf_start(&vf);
-	qp_new(&vf, &a);
-	qp_new(&vf, &b);
-	qp_connect(&vf, &a, b.qpn);
-	qp_connect(&vf, &b, a.qpn);
+	qp_pair(&vf, &a, &b);
 	for (unsigned int i = 0; i < 200; i++) {
 		uint32_t len = 1 + i * 997 % 60000, to = BUF_SIZE / 2;
 		const uint8_t *cqe;
@@ -481,10 +487,7 @@ static void completions_interrupt(void)
 	struct qp a = { 0 }, b = { 0 };
 
 	vf_start(&vf);
-	qp_new(&vf, &a);
-	qp_new(&vf, &b);
-	qp_connect(&vf, &a, b.qpn);
-	qp_connect(&vf, &b, a.qpn);
+	qp_pair(&vf, &a, &b);
 	for (unsigned int i = 0; i < 300; i++) { /* around the EQ */
 		struct pollfd p = { .fd = vf.eq.msi->fd, .events = POLLIN };
 		uint64_t count;

@@ -19,32 +19,8 @@ set -u
 . "$(dirname "$0")/lib/rdma.sh"
 
 ITERS=20
+LIMIT=20
 TMP=$(mktemp -d)
-
-netdev_up() {
-	for d in "$PCI/$1"/net/*; do
-		[ -e "$d" ] || return 1
-		ip link set "${d##*/}" up || return 1
-	done
-}
-
-# pair PROGRAM SERVER_DEVICE CLIENT_DEVICE [OPTION...]: both sides of an example program
-PORT=18500
-pair() {
-	prog=$1 server=$2 client=$3
-	shift 3
-	PORT=$((PORT + 1))
-	timeout 20 "$prog" -d "$server" -g "$(gid_index "$server" fe80:)" -n "$ITERS" -p "$PORT" "$@" \
-		>"$TMP/server" 2>&1 &
-	pid=$!
-	wait_for 10 sh -c "ss -ltn | grep -q ':$PORT '" || { kill "$pid" 2>/dev/null; diag <"$TMP/server"; return 1; }
-	timeout 20 "$prog" -d "$client" -g "$(gid_index "$client" fe80:)" -n "$ITERS" -p "$PORT" "$@" \
-		127.0.0.1 >"$TMP/client" 2>&1
-	rc=$?
-	wait "$pid" || rc=1
-	[ "$rc" -eq 0 ] || cat "$TMP/server" "$TMP/client" | diag
-	return "$rc"
-}
 
 setup_functions() {
 	PF=$(find_pf) || bail "no PF of the card"
@@ -58,12 +34,7 @@ setup_functions() {
 	VF1=$(vf_of "$PF" 1)
 	wait_for 20 has_ibdev "$VF0" && wait_for 20 has_ibdev "$VF1"
 	point "two VFs are RDMA devices" $?
-	for fn in "$PF" "$VF0" "$VF1"; do
-		wait_for 10 netdev_up "$fn"
-		dev=$(ibdev_of "$fn")
-		wait_for 10 is_active "$dev" && wait_for 10 has_gid "$dev" fe80:
-		point "$dev is active and has a RoCE v2 GID" $?
-	done
+	devices_are_ready "$PF" "$VF0" "$VF1"
 }
 
 main() {

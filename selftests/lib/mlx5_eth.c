@@ -63,6 +63,16 @@ static void alloc_queue(struct mlx5_vf *vf, struct mlx5_eth_q *q, size_t stride)
 				  .data = mlx5_alloc(vf, n * ETH_BUF) };
 }
 
+/* The work queue of @q, whose WQEs have 2^@log_stride bytes. */
+static void fill_wq(struct mlx5_vf *vf, uint8_t *wq, const struct mlx5_eth_q *q, unsigned int log_stride)
+{
+	IFC_SET(wq, wq, wq_type, WQ_CYCLIC);
+	IFC_SET(wq, wq, pd, vf->sw->pd);
+	IFC_SET64(wq, wq, dbr_addr, mlx5_iova(q->dbr));
+	IFC_SET(wq, wq, log_wq_stride, log_stride);
+	IFC_SET(wq, wq, log_wq_sz, eth(vf)->log);
+}
+
 static void create_sq(struct mlx5_vf *vf, uint32_t td)
 {
 	struct mlx5_eth_q *sq = &eth(vf)->sq;
@@ -88,12 +98,8 @@ static void create_sq(struct mlx5_vf *vf, uint32_t td)
 	IFC_SET(sqc, sqc, cqn, vf->sw->cq[CQ_TX].cqn);
 	IFC_SET(sqc, sqc, tis_lst_sz, 1);
 	IFC_SET(sqc, sqc, tis_num_0, IFC_GET(create_tis_out, tout, tisn));
-	IFC_SET(wq, wq, wq_type, WQ_CYCLIC);
-	IFC_SET(wq, wq, pd, vf->sw->pd);
+	fill_wq(vf, wq, sq, 6);
 	IFC_SET(wq, wq, uar_page, vf->sw->uar);
-	IFC_SET64(wq, wq, dbr_addr, mlx5_iova(sq->dbr));
-	IFC_SET(wq, wq, log_wq_stride, 6);
-	IFC_SET(wq, wq, log_wq_sz, eth(vf)->log);
 	set_pas(in + IFC_SZ(create_sq_in), sq->buf, len);
 	mlx5_cmd_ok(vf, "CREATE_SQ", in, inlen, out, sizeof(out));
 	sq->num = IFC_GET(create_sq_out, out, sqn);
@@ -125,11 +131,7 @@ static void create_rq(struct mlx5_vf *vf, bool rlky)
 	IFC_SET(rqc, rqc, flush_in_error_en, 1);
 	IFC_SET(rqc, rqc, cqn, vf->sw->cq[CQ_RX].cqn);
 	IFC_SET(rqc, rqc, counter_set_id, eth(vf)->counter_set);
-	IFC_SET(wq, wq, wq_type, WQ_CYCLIC);
-	IFC_SET(wq, wq, pd, vf->sw->pd);
-	IFC_SET64(wq, wq, dbr_addr, mlx5_iova(rq->dbr));
-	IFC_SET(wq, wq, log_wq_stride, 4);
-	IFC_SET(wq, wq, log_wq_sz, eth(vf)->log);
+	fill_wq(vf, wq, rq, 4);
 	set_pas(in + IFC_SZ(create_rq_in), rq->buf, len);
 	mlx5_cmd_ok(vf, "CREATE_RQ", in, inlen, out, sizeof(out));
 	rq->num = IFC_GET(create_rq_out, out, rqn);
