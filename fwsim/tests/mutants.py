@@ -56,7 +56,7 @@ def unmarked(what: str, vm: str, *sites: tuple[str, str], also: tuple[tuple[str,
     edits = [(name, call, call.replace("(", ", ", 1).join(("UNMARKED(", ""))) for name, call in sites]
     edits += list(also)
     program, options = ("test_dirty_frames", "--device-arg port-type=eth") if frames else ("test_dirty_kinds", "")
-    return Mutant(what, tuple(edits), "test_page_track", f"{program} {vm}" if vm else "", options)
+    return Mutant(what, tuple(edits), "test_page_track_marks", f"{program} {vm}" if vm else "", options)
 
 
 MUTANTS = {
@@ -71,7 +71,7 @@ MUTANTS = {
     "moved": Mutant(
         "payload that is moved without a buffer is not marked",
         (("dma.c", "if (to->v->tracks)", "if (false && to->v->tracks)"),),
-        "test_page_track", "test_dirty_pages many_pages"),
+        "test_page_track_marks", "test_dirty_pages many_pages"),
     "frame": unmarked("a received frame is not marked", "kind_frame", ("eth_rx.c", "fwsim_lkey_write(s->v"),
                       frames=True),
     "frame-reserved-lkey": unmarked("what a receive WQE has by the reserved lkey is not marked",
@@ -90,16 +90,16 @@ MUTANTS = {
     "first-page": Mutant(
         "of a write, the first page only is marked",
         (("page_track.c", "page <= to >> t->log_page; page++", "page <= to >> t->log_page; page = ~0ULL"),),
-        "test_page_track", "test_dirty_pages straddling"),
+        "test_page_track_marks", "test_dirty_pages straddling"),
     "one-range": Mutant(
         "a write that ends in another range is marked in the first only",
         (("page_track.c", "r < t->ranges && t->range[r].first <= last; r++",
           "r < t->ranges && t->range[r].first <= last; r = t->ranges"),),
-        "test_page_track", "test_dirty_pages write_over_two_ranges"),
+        "test_page_track_marks", "test_dirty_pages write_over_two_ranges"),
     "forgets-behind": Mutant(
         "after a full message one page is skipped",
         (("page_track.c", "\tt->cursor = at;\n\tif (!more)", "\tt->cursor = at + more;\n\tif (!more)"),),
-        "test_page_track", "test_dirty_pages many_pages"),
+        "test_page_track_marks", "test_dirty_pages many_pages"),
     "roce-icrc": roce("the ICRC of a packet is not looked at", "test_roce_frame",
                       ("roce_frame.c", "if (memcmp(crc, bth + len, ICRC_LEN))",
                        "if (false && memcmp(crc, bth + len, ICRC_LEN))")),
