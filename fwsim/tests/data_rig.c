@@ -66,6 +66,13 @@ void d_open(struct d_fn *d, struct harness *h, unsigned int fn)
 	d_eq_arm(d, &d->comp);
 }
 
+void d_set_mig(struct fwsim_vhca *v, enum fwsim_mig_state s)
+{
+	v->mig = s;
+	if (s == FWSIM_MIG_RUNNING)
+		fwsim_vhca_rescan(v);
+}
+
 /* ---- mkeys --------------------------------------------------------------------------------- */
 
 void d_mkey_in(struct d_fn *d, struct d_in *in, uint64_t addr, uint32_t size)
@@ -282,6 +289,11 @@ void d_qp_of(struct d_fn *d, struct d_qp *qp, enum ifc_qp_st st, uint32_t srqn, 
 	d_qp_in(d, &in, qp);
 	assert_int_equal(D_EXEC(d, &in, out), IFC_ST_OK);
 	qp->qpn = IFC_GET(create_qp_out, out, qpn);
+}
+
+struct fwsim_qp *d_core_qp(struct d_qp *qp)
+{
+	return fwsim_table_get(&qp->d->v->obj[FWSIM_OBJ_QP], qp->qpn);
 }
 
 void d_srq_in(struct d_fn *d, struct d_in *in, struct d_srq *srq, enum fwsim_srq_kind kind,

@@ -73,6 +73,8 @@ struct d_srq {
 
 /* Boot @fn and give it a UAR, a PD, an EQ for asynchronous events (vector 1) and one for CQs (2). */
 void d_open(struct d_fn *d, struct harness *h, unsigned int fn);
+/* The migration state, without a command; a function that runs again looks for work. */
+void d_set_mig(struct fwsim_vhca *v, enum fwsim_mig_state s);
 /* Append @n consecutive pages to the command's address list. */
 void d_in_pas(struct d_in *in, uint64_t addr, unsigned int n);
 enum ifc_status d_exec(struct d_fn *d, const struct d_in *in, void *out, size_t out_len);
@@ -125,6 +127,7 @@ enum ifc_status d_rtr(struct d_qp *qp, const struct d_qp *peer);
 enum ifc_status d_rts(struct d_qp *qp); /* ack timeout 4.096 us << 10, 3 retries, RNR 2 */
 void d_connect(struct d_qp *a, struct d_qp *b); /* both to RTS */
 unsigned int d_state(struct d_qp *qp);		 /* by QUERY_QP */
+struct fwsim_qp *d_core_qp(struct d_qp *qp);	 /* what the card has of it */
 
 struct d_sge {
 	uint64_t addr;

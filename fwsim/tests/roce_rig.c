@@ -72,11 +72,6 @@ uint32_t r_atomic_key(struct d_fn *d, const struct d_mem *m)
 	return make_key(d, &in);
 }
 
-struct fwsim_qp *r_core_qp(struct d_qp *qp)
-{
-	return fwsim_table_get(&qp->d->v->obj[FWSIM_OBJ_QP], qp->qpn);
-}
-
 /* ---- messages ------------------------------------------------------------------------------ */
 
 bool r_is_atomic(enum ifc_wqe_op op)

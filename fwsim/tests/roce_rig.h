@@ -28,7 +28,6 @@ uint64_t r_le64(const uint8_t *p);
 /* Keys of all of @m: with the right to atomics; that SEND with invalidate may name. */
 uint32_t r_atomic_key(struct d_fn *d, const struct d_mem *m);
 uint32_t r_rinval_key(struct d_fn *d, const struct d_mem *m);
-struct fwsim_qp *r_core_qp(struct d_qp *qp);
 
 bool r_is_atomic(enum ifc_wqe_op op);
 bool r_is_send(enum ifc_wqe_op op);

@@ -62,13 +62,6 @@ static const uint8_t *expect_frame(struct rig *r, unsigned int len)
 	return e_buf(&r->rq, D_CQE_COUNTER(cqe));
 }
 
-static void set_mig(struct fwsim_vhca *v, enum fwsim_mig_state s)
-{
-	v->mig = s;
-	if (s == FWSIM_MIG_RUNNING)
-		fwsim_vhca_rescan(v);
-}
-
 /* Out of ERR, and as new. */
 static void again(struct rig *r)
 {
@@ -785,15 +778,15 @@ static void a_stopped_initiator_sends_nothing_until_resume(void **state)
 	unsigned int len = frame(r, E_UDP4, 60);
 	struct e_wr w = wr(r, len);
 
-	set_mig(r->d1.v, FWSIM_MIG_INITIATOR_STOPPED);
+	d_set_mig(r->d1.v, FWSIM_MIG_INITIATOR_STOPPED);
 	e_send(&r->sq, &w);
 	d_expect_none(&r->sq.cq);
 	d_expect_none(&r->rq.cq);
-	set_mig(r->d1.v, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d1.v, FWSIM_MIG_STOPPED);
 	e_send(&r->sq, &w);
-	set_mig(r->d1.v, FWSIM_MIG_INITIATOR_STOPPED);
+	d_set_mig(r->d1.v, FWSIM_MIG_INITIATOR_STOPPED);
 	d_expect_none(&r->rq.cq);
-	set_mig(r->d1.v, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d1.v, FWSIM_MIG_RUNNING);
 	expect_frame(r, len);
 	expect_frame(r, len);
 	d_expect(&r->sq.cq, IFC_CQE_REQ, 0);
@@ -806,9 +799,9 @@ static void resume_needs_no_doorbell(void **state)
 	unsigned int len = frame(r, E_UDP4, 60);
 	struct e_wr w = wr(r, len);
 
-	set_mig(r->d1.v, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d1.v, FWSIM_MIG_STOPPED);
 	e_post(&r->sq, &w);
-	set_mig(r->d1.v, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d1.v, FWSIM_MIG_RUNNING);
 	expect_frame(r, len);
 }
 

@@ -468,25 +468,18 @@ static void cq_doorbell_with_a_wild_index_is_ignored(void **state)
 
 /* ---- stop and resume ----------------------------------------------------------------------- */
 
-static void set_mig(struct d_cq_rig *r, enum fwsim_mig_state s)
-{
-	r->d.v->mig = s;
-	if (s == FWSIM_MIG_RUNNING)
-		fwsim_vhca_rescan(r->d.v);
-}
-
 static void stopped_vhca_latches_doorbells(void **state)
 {
 	struct d_cq_rig *r = *state;
 
 	post_cqe(r, IFC_CQE_REQ, false);
-	set_mig(r, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d.v, FWSIM_MIG_STOPPED);
 	h_dma_clear(r->h);
 	d_cq_arm(&r->cq, false);
 	d_eq_arm(&r->d, &r->d.comp);
 	assert_int_equal(r->h->fn[1].msix_total, 0);
 	assert_false(h_dma_wrote(r->h, ~0u, 0, 0));
-	set_mig(r, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d.v, FWSIM_MIG_RUNNING);
 	assert_int_equal(comp_msix(r), 1);
 	assert_int_equal(comp_events(r), 1);
 }
@@ -499,14 +492,14 @@ static void resume_signals_every_eq_with_entries(void **state)
 	post_cqe(r, IFC_CQE_REQ, false);
 	post_event(r, 5);
 	assert_int_equal(r->h->fn[1].msix_total, 2);
-	set_mig(r, FWSIM_MIG_STOPPED);
-	set_mig(r, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d.v, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d.v, FWSIM_MIG_RUNNING);
 	assert_int_equal(h_msix(r->h, 1, D_COMP_VECTOR), 2);
 	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 2);
 	/* and one that was drained is left alone */
 	d_eq_drain(&r->d, &r->d.async, 5);
-	set_mig(r, FWSIM_MIG_STOPPED);
-	set_mig(r, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d.v, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d.v, FWSIM_MIG_RUNNING);
 	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 2);
 	assert_int_equal(h_msix(r->h, 1, D_COMP_VECTOR), 3);
 }
@@ -516,11 +509,11 @@ static void latched_consumer_index_counts_before_the_signal(void **state)
 	struct d_cq_rig *r = *state;
 
 	post_event(r, 5);
-	set_mig(r, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d.v, FWSIM_MIG_STOPPED);
 	d_eqe(&r->d, &r->d.async);
 	d_eq_arm(&r->d, &r->d.async);
 	h_db_eq(r->h, 1, r->d.uar, r->d.async.eqn, r->d.async.ci, false);
-	set_mig(r, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d.v, FWSIM_MIG_RUNNING);
 	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 1);
 	post_event(r, 5); /* the latched arm is in force */
 	assert_int_equal(h_msix(r->h, 1, D_ASYNC_VECTOR), 2);
@@ -534,13 +527,13 @@ static void doorbell_after_responder_resume_supersedes_latched(void **state)
 
 	post_event(r, 5);
 	post_event(r, 5);
-	set_mig(r, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d.v, FWSIM_MIG_STOPPED);
 	d_eqe(&r->d, &r->d.async);
 	d_eq_arm(&r->d, &r->d.async);
-	set_mig(r, FWSIM_MIG_INITIATOR_STOPPED);
+	d_set_mig(r->d.v, FWSIM_MIG_INITIATOR_STOPPED);
 	d_eqe(&r->d, &r->d.async);
 	h_db_eq(r->h, 1, r->d.uar, r->d.async.eqn, r->d.async.ci, false);
-	set_mig(r, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d.v, FWSIM_MIG_RUNNING);
 	assert_false(eq->db_latched);
 	assert_int_equal(eq->ci, 2);
 	assert_true(eq->armed);
@@ -553,15 +546,15 @@ static void cq_doorbell_after_responder_resume_supersedes_latched(void **state)
 	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
 
 	post_cqe(r, IFC_CQE_REQ, false);
-	set_mig(r, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d.v, FWSIM_MIG_STOPPED);
 	d_cq_arm(&r->cq, false); /* would be met at once, by the entry that is there */
 	assert_true(cq->db_latched);
-	set_mig(r, FWSIM_MIG_INITIATOR_STOPPED);
+	d_set_mig(r->d.v, FWSIM_MIG_INITIATOR_STOPPED);
 	d_cqe(&r->cq);
 	d_cq_arm(&r->cq, true);
 	assert_false(cq->db_latched);
 	assert_int_equal(cq->db_word, 0);
-	set_mig(r, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d.v, FWSIM_MIG_RUNNING);
 	assert_int_equal(cq->ci, 1);
 	assert_int_equal(cq->arm, FWSIM_ARM_SOLICITED);
 	assert_int_equal(comp_events(r), 0);
@@ -578,11 +571,11 @@ static void port_change_is_kept_over_a_stop(void **state)
 
 	d_eq(&r->d, &eq, 3, 5, 1ULL << IFC_EVENT_PORT_CHANGE);
 	d_eq_arm(&r->d, &eq);
-	set_mig(r, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d.v, FWSIM_MIG_STOPPED);
 	post_event(r, IFC_EVENT_PORT_CHANGE);
 	post_event(r, IFC_EVENT_PORT_CHANGE);
 	r->h->fw->port_down = true;
-	set_mig(r, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d.v, FWSIM_MIG_RUNNING);
 	e = d_eqe(&r->d, &eq);
 	assert_non_null(e);
 	assert_int_equal(e[1], IFC_EVENT_PORT_CHANGE);

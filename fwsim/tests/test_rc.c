@@ -91,11 +91,6 @@ static void recv(struct rig *r, uint32_t off, uint32_t len)
 	d_recv(&r->b, 1, &sge);
 }
 
-static struct fwsim_qp *core_qp(struct d_qp *qp)
-{
-	return fwsim_table_get(&qp->d->v->obj[FWSIM_OBJ_QP], qp->qpn);
-}
-
 static void expect_qp_event(struct d_fn *d, uint8_t type, uint32_t qpn)
 {
 	const uint8_t *e = d_eqe(d, &d->async);
@@ -104,13 +99,6 @@ static void expect_qp_event(struct d_fn *d, uint8_t type, uint32_t qpn)
 	assert_int_equal(e[1], type);
 	assert_int_equal(e[0x34], 0);
 	assert_int_equal(ifc_ld32(e + 0x38), qpn);
-}
-
-static void set_mig(struct fwsim_vhca *v, enum fwsim_mig_state s)
-{
-	v->mig = s;
-	if (s == FWSIM_MIG_RUNNING)
-		fwsim_vhca_rescan(v);
 }
 
 /* ---- operations ---------------------------------------------------------------------------- */
@@ -575,7 +563,7 @@ static void message_longer_than_log_msg_max(void **state)
 	struct rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_RDMA_WRITE, 0, 4097);
 
-	IFC_SET(qpc, core_qp(&r->a)->ctx, log_msg_max, 12);
+	IFC_SET(qpc, d_core_qp(&r->a)->ctx, log_msg_max, 12);
 	d_send(&r->a, &w);
 	d_expect(&r->a.scq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_LOCAL_LENGTH);
 }
@@ -621,11 +609,11 @@ static void responder_without_receive_queue(void **state)
 	struct rig *r = *state;
 	struct d_wr w = { .op = IFC_WQE_SEND };
 
-	core_qp(&r->b)->has_rq = false;
+	d_core_qp(&r->b)->has_rq = false;
 	d_send(&r->a, &w);
 	d_expect(&r->a.scq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_REMOTE_INVAL_REQ);
 	expect_qp_event(&r->d2, IFC_EVENT_WQ_INVAL_REQ_ERROR, r->b.qpn);
-	core_qp(&r->b)->has_rq = true;
+	d_core_qp(&r->b)->has_rq = true;
 }
 
 static void send_cq_overrun_is_catastrophic(void **state)
@@ -727,8 +715,8 @@ static void rnr_retry_7_is_forever(void **state)
 	struct rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_SEND, 0, 100);
 
-	IFC_SET(qpc, core_qp(&r->a)->ctx, rnr_retry, 7);
-	core_qp(&r->a)->rnr_left = 7;
+	IFC_SET(qpc, d_core_qp(&r->a)->ctx, rnr_retry, 7);
+	d_core_qp(&r->a)->rnr_left = 7;
 	d_send(&r->a, &w);
 	h_advance(r->h, 30 * H_SEC);
 	d_expect_none(&r->a.scq);
@@ -770,7 +758,7 @@ static void no_such_mac(void **state)
 {
 	struct rig *r = *state;
 
-	IFC_SET(qpc, core_qp(&r->a)->ctx, primary_address_path.rmac_31_0, 0x12345678);
+	IFC_SET(qpc, d_core_qp(&r->a)->ctx, primary_address_path.rmac_31_0, 0x12345678);
 	expect_retry_exceeded(r);
 }
 
@@ -803,7 +791,7 @@ static void peer_connected_to_another_does_not_answer(void **state)
 {
 	struct rig *r = *state;
 
-	core_qp(&r->b)->remote_qpn = r->a.qpn + 1;
+	d_core_qp(&r->b)->remote_qpn = r->a.qpn + 1;
 	expect_retry_exceeded(r);
 }
 
@@ -811,7 +799,7 @@ static void peer_connected_to_another_function_does_not_answer(void **state)
 {
 	struct rig *r = *state;
 
-	IFC_SET(qpc, core_qp(&r->b)->ctx, primary_address_path.fl, 1);
+	IFC_SET(qpc, d_core_qp(&r->b)->ctx, primary_address_path.fl, 1);
 	expect_retry_exceeded(r);
 }
 
@@ -819,7 +807,7 @@ static void sequence_numbers_must_meet(void **state)
 {
 	struct rig *r = *state;
 
-	IFC_SET(qpc, core_qp(&r->b)->ctx, next_rcv_psn, 1);
+	IFC_SET(qpc, d_core_qp(&r->b)->ctx, next_rcv_psn, 1);
 	expect_retry_exceeded(r);
 	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_QP, "sequence numbers"));
 }
@@ -829,12 +817,12 @@ static void sequence_numbers_advance_by_packets(void **state)
 	struct rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_RDMA_WRITE, 0, 10240);
 
-	IFC_SET(qpc, core_qp(&r->a)->ctx, next_send_psn, 0xfffffe);
-	IFC_SET(qpc, core_qp(&r->b)->ctx, next_rcv_psn, 0xfffffe);
+	IFC_SET(qpc, d_core_qp(&r->a)->ctx, next_send_psn, 0xfffffe);
+	IFC_SET(qpc, d_core_qp(&r->b)->ctx, next_rcv_psn, 0xfffffe);
 	d_send(&r->a, &w); /* 10 packets of 1024 bytes */
 	d_expect(&r->a.scq, IFC_CQE_REQ, 0);
-	assert_int_equal(IFC_GET(qpc, core_qp(&r->a)->ctx, next_send_psn), 8);
-	assert_int_equal(IFC_GET(qpc, core_qp(&r->b)->ctx, next_rcv_psn), 8);
+	assert_int_equal(IFC_GET(qpc, d_core_qp(&r->a)->ctx, next_send_psn), 8);
+	assert_int_equal(IFC_GET(qpc, d_core_qp(&r->b)->ctx, next_rcv_psn), 8);
 }
 
 static void peer_that_comes_back_in_time(void **state)
@@ -849,7 +837,7 @@ static void peer_that_comes_back_in_time(void **state)
 	fwsim_set_bus_master(r->h->fw, 2, true);
 	h_advance(r->h, GIVE_UP_NS / 2);
 	d_expect(&r->a.scq, IFC_CQE_REQ, 0);
-	assert_int_equal(core_qp(&r->a)->give_up_at, 0);
+	assert_int_equal(d_core_qp(&r->a)->give_up_at, 0);
 }
 
 static void responder_in_rtr_answers(void **state)
@@ -875,7 +863,7 @@ static void stopped_initiator_fetches_nothing(void **state)
 		.op = IFC_WQE_RDMA_WRITE, .raddr = r->am.addr + 500, .rkey = r->am.key, .n = 1,
 		.sge = { { r->bm.addr + 500, 100, r->bm.key } } };
 
-	set_mig(r->d1.v, FWSIM_MIG_INITIATOR_STOPPED);
+	d_set_mig(r->d1.v, FWSIM_MIG_INITIATOR_STOPPED);
 	h_dma_clear(r->h);
 	d_send(&r->a, &w);
 	h_advance(r->h, H_SEC);
@@ -884,7 +872,7 @@ static void stopped_initiator_fetches_nothing(void **state)
 	d_send(&r->b, &back);
 	d_expect(&r->b.scq, IFC_CQE_REQ, 0);
 	assert_memory_equal(r->am.p + 500, r->bm.p + 500, 100);
-	set_mig(r->d1.v, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d1.v, FWSIM_MIG_RUNNING);
 	h_settle(r->h);
 	d_expect(&r->a.scq, IFC_CQE_REQ, 0);
 	assert_memory_equal(r->am.p, r->bm.p, 100);
@@ -912,12 +900,12 @@ static void message_parks_between_slices(void **state)
 		recv(r, 0, MEM_SIZE);
 		r->h->fw->running = true; /* the doorbell only latches; the test makes the steps */
 		d_post(&r->a, &w);
-		core_qp(&r->a)->db_pending = true;
-		fwsim_qp_schedule(core_qp(&r->a));
-		while (core_qp(&r->a)->sq_off || !slices) {
+		d_core_qp(&r->a)->db_pending = true;
+		fwsim_qp_schedule(d_core_qp(&r->a));
+		while (d_core_qp(&r->a)->sq_off || !slices) {
 			fwsim_rc_run(r->h->fw, 1);
 			slices++;
-			if (!core_qp(&r->a)->sq_off)
+			if (!d_core_qp(&r->a)->sq_off)
 				break;
 			r->d1.v->mig = FWSIM_MIG_STOPPED;
 			h_dma_clear(r->h);
@@ -925,7 +913,7 @@ static void message_parks_between_slices(void **state)
 			assert_false(h_dma_wrote(r->h, 1, H_MEM_BASE, H_MEM_SIZE));
 			assert_false(h_dma_wrote(r->h, 2, H_MEM_BASE, H_MEM_SIZE));
 			d_expect_none(&r->a.scq);
-			set_mig(r->d1.v, FWSIM_MIG_RUNNING);
+			d_set_mig(r->d1.v, FWSIM_MIG_RUNNING);
 		}
 		r->h->fw->running = false;
 		assert_int_equal(slices, (MEM_SIZE >> 16) / slice_cost(r));
@@ -942,14 +930,14 @@ static void stopped_responder_holds_without_deadline(void **state)
 	struct rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_RDMA_WRITE, 0, 100);
 
-	set_mig(r->d2.v, FWSIM_MIG_INITIATOR_STOPPED);
-	set_mig(r->d2.v, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d2.v, FWSIM_MIG_INITIATOR_STOPPED);
+	d_set_mig(r->d2.v, FWSIM_MIG_STOPPED);
 	h_dma_clear(r->h);
 	d_send(&r->a, &w);
 	h_advance(r->h, 60 * H_SEC);
 	assert_false(h_dma_wrote(r->h, 2, H_MEM_BASE, H_MEM_SIZE));
 	d_expect_none(&r->a.scq);
-	set_mig(r->d2.v, FWSIM_MIG_INITIATOR_STOPPED);
+	d_set_mig(r->d2.v, FWSIM_MIG_INITIATOR_STOPPED);
 	h_advance(r->h, 2 * H_MS);
 	d_expect(&r->a.scq, IFC_CQE_REQ, 0);
 	assert_memory_equal(r->am.p, r->bm.p, 100);
@@ -960,13 +948,13 @@ static void receive_posted_while_stopped_is_seen(void **state)
 	struct rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_SEND, 0, 100);
 
-	IFC_SET(qpc, core_qp(&r->a)->ctx, rnr_retry, 7);
+	IFC_SET(qpc, d_core_qp(&r->a)->ctx, rnr_retry, 7);
 	d_send(&r->a, &w);
-	set_mig(r->d2.v, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d2.v, FWSIM_MIG_STOPPED);
 	recv(r, 0, 100);
 	h_advance(r->h, H_SEC);
 	d_expect_none(&r->b.rcq);
-	set_mig(r->d2.v, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d2.v, FWSIM_MIG_RUNNING);
 	h_advance(r->h, 2 * H_MS);
 	d_expect(&r->b.rcq, IFC_CQE_RESP_SEND, 0);
 }
@@ -978,10 +966,10 @@ static void flush_waits_for_resume(void **state)
 
 	r->d1.v->mig = FWSIM_MIG_INITIATOR_STOPPED;
 	d_send(&r->a, &nop);
-	fwsim_qp_flush(core_qp(&r->a));
+	fwsim_qp_flush(d_core_qp(&r->a));
 	h_advance(r->h, H_SEC);
 	d_expect_none(&r->a.scq);
-	set_mig(r->d1.v, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d1.v, FWSIM_MIG_RUNNING);
 	h_settle(r->h);
 	d_expect(&r->a.scq, IFC_CQE_REQ_ERR, 5);
 	d_expect_none(&r->a.scq);
@@ -1028,10 +1016,10 @@ static void small_message_is_not_behind_a_large_one(void **state)
 	r->h->fw->running = true;
 	d_post(&r->a, &w);
 	d_post(&c, &nop);
-	core_qp(&r->a)->db_pending = true;
-	core_qp(&c)->db_pending = true;
-	fwsim_qp_schedule(core_qp(&r->a));
-	fwsim_qp_schedule(core_qp(&c));
+	d_core_qp(&r->a)->db_pending = true;
+	d_core_qp(&c)->db_pending = true;
+	fwsim_qp_schedule(d_core_qp(&r->a));
+	fwsim_qp_schedule(d_core_qp(&c));
 	assert_true(fwsim_rc_run(r->h->fw, slice_cost(r) + 2));
 	d_expect(&c.scq, IFC_CQE_REQ, 0);
 	d_expect_none(&r->a.scq);

@@ -53,8 +53,8 @@ static void one(struct r_pair *r, enum ifc_wqe_op op, uint32_t len)
 	r_post(r, op, len);
 	settle(r);
 	r_expect(r, op, len, old);
-	assert_int_equal(IFC_GET(qpc, r_core_qp(&r->a)->ctx, next_send_psn),
-			 IFC_GET(qpc, r_core_qp(&r->b)->ctx, next_rcv_psn));
+	assert_int_equal(IFC_GET(qpc, d_core_qp(&r->a)->ctx, next_send_psn),
+			 IFC_GET(qpc, d_core_qp(&r->b)->ctx, next_rcv_psn));
 }
 
 static void every_operation_of_every_length(void **state)
@@ -321,7 +321,7 @@ static void many_reads_at_a_time(void **state)
 {
 	struct r_pair *r = *state;
 	uint8_t frame[ROCE_FRAME_MAX];
-	struct fwsim_qp *qp = r_core_qp(&r->a);
+	struct fwsim_qp *qp = d_core_qp(&r->a);
 	uint32_t psn = IFC_GET(qpc, qp->ctx, next_send_psn), want = psn;
 	struct harness *h = r->d2.h;
 	struct roce_path path;
@@ -395,19 +395,12 @@ static void link_down_is_silence(void **state)
 	r_expect(r, IFC_WQE_SEND, 5000, 0);
 }
 
-static void set_mig(struct fwsim_vhca *v, enum fwsim_mig_state s)
-{
-	v->mig = s;
-	if (s == FWSIM_MIG_RUNNING)
-		fwsim_vhca_rescan(v);
-}
-
 static void stopped_initiator_sends_nothing_and_answers(void **state)
 {
 	struct r_pair *r = *state;
 	struct d_wr w = r_wr(r, IFC_WQE_RDMA_READ, 0, 5000);
 
-	set_mig(r->d1.v, FWSIM_MIG_INITIATOR_STOPPED);
+	d_set_mig(r->d1.v, FWSIM_MIG_INITIATOR_STOPPED);
 	r_post(r, IFC_WQE_SEND, 5000);
 	n_run(&r->net, H_SEC);
 	assert_int_equal(r->net.frames, 0);
@@ -419,7 +412,7 @@ static void stopped_initiator_sends_nothing_and_answers(void **state)
 	settle(r);
 	d_expect(&r->b.scq, IFC_CQE_REQ, 0);
 	assert_memory_equal(r->am.p, r->bm.p + 100000, 5000);
-	set_mig(r->d1.v, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d1.v, FWSIM_MIG_RUNNING);
 	settle(r);
 	r_expect(r, IFC_WQE_SEND, 5000, 0);
 }
@@ -428,13 +421,13 @@ static void stopped_responder_takes_nothing(void **state)
 {
 	struct r_pair *r = *state;
 
-	set_mig(r->d2.v, FWSIM_MIG_STOPPED);
+	d_set_mig(r->d2.v, FWSIM_MIG_STOPPED);
 	h_dma_clear(r->d2.h);
 	r_post(r, IFC_WQE_SEND, 5000);
 	n_run(&r->net, 3 * N_TIMEOUT);
 	assert_true(r->net.frames > 5);
 	assert_false(h_dma_wrote(r->d2.h, 1, r->bm.addr, MEM_SIZE));
-	set_mig(r->d2.v, FWSIM_MIG_RUNNING);
+	d_set_mig(r->d2.v, FWSIM_MIG_RUNNING);
 	settle(r);
 	r_expect(r, IFC_WQE_SEND, 5000, 0);
 }

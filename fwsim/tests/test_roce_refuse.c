@@ -216,7 +216,7 @@ static void packets_of_others(void **state)
 {
 	struct r_pair *r = *state;
 	uint8_t gid[IFC_SZ(roce_addr_layout)], frame[ROCE_FRAME_MAX];
-	struct fwsim_qp *qp = r_core_qp(&r->a);
+	struct fwsim_qp *qp = d_core_qp(&r->a);
 	struct roce_packet pkt = { .opcode = ROCE_RC | ROCE_WRITE_ONLY, .dqpn = r->b.qpn };
 	struct roce_path path;
 	struct harness *h = r->d2.h;
@@ -264,10 +264,10 @@ static void packets_of_others(void **state)
 	SEND();
 	assert_int_equal(got, 3);
 	IFC_SET(nic_vport_context, r->d2.v->vport.ctx, roce_en, 1);
-	assert_int_equal(IFC_GET(qpc, r_core_qp(&r->b)->ctx, next_rcv_psn), pkt.psn);
+	assert_int_equal(IFC_GET(qpc, d_core_qp(&r->b)->ctx, next_rcv_psn), pkt.psn);
 	SEND();
 	assert_int_equal(got, 3);
-	assert_int_equal(IFC_GET(qpc, r_core_qp(&r->b)->ctx, next_rcv_psn), (pkt.psn + 1) & 0xffffff);
+	assert_int_equal(IFC_GET(qpc, d_core_qp(&r->b)->ctx, next_rcv_psn), (pkt.psn + 1) & 0xffffff);
 #undef SEND
 }
 
@@ -289,7 +289,7 @@ static void requests_that_make_no_sense(void **state)
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct r_pair *r = r_open(IFC_QP_ST_RC, 0, MEM_SIZE);
 		uint8_t frame[ROCE_FRAME_MAX], data[4096] = { 0 };
-		struct fwsim_qp *qp = r_core_qp(&r->a);
+		struct fwsim_qp *qp = d_core_qp(&r->a);
 		struct roce_packet pkt = {
 			.opcode = bad[i].op, .len = bad[i].len, .data = data, .data_len = bad[i].data,
 			.dqpn = r->b.qpn, .psn = IFC_GET(qpc, qp->ctx, next_send_psn), .rkey = r->bm.key,

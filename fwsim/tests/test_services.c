@@ -101,11 +101,6 @@ static void st_le64(uint8_t *p, uint64_t v)
 		p[i] = (uint8_t)(v >> 8 * i);
 }
 
-static struct fwsim_qp *core_qp(struct d_qp *qp)
-{
-	return fwsim_table_get(&qp->d->v->obj[FWSIM_OBJ_QP], qp->qpn);
-}
-
 /* As mlx5_core does before INIT_HCA. */
 static void choose_host_order(struct d_fn *d)
 {
@@ -406,10 +401,10 @@ static void uc_message_cut_in_the_middle(void **state)
 	recv(r, 0, 3 << 16);
 	fw->running = true; /* one slice at a time */
 	d_post(&r->a, &w);
-	core_qp(&r->a)->db_pending = true;
-	fwsim_qp_schedule(core_qp(&r->a));
+	d_core_qp(&r->a)->db_pending = true;
+	fwsim_qp_schedule(d_core_qp(&r->a));
 	fwsim_rc_run(fw, 1);
-	assert_int_equal(core_qp(&r->a)->sq_off, 1 << 16);
+	assert_int_equal(d_core_qp(&r->a)->sq_off, 1 << 16);
 	r->d2.v->mig = FWSIM_MIG_STOPPED;
 	fwsim_rc_run(fw, 1);
 	r->d2.v->mig = FWSIM_MIG_RUNNING;
@@ -468,7 +463,7 @@ static void services_do_not_mix(void **state)
 	struct rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_RDMA_WRITE, 0, 100);
 
-	core_qp(&r->b)->st = IFC_QP_ST_RC;
+	d_core_qp(&r->b)->st = IFC_QP_ST_RC;
 	d_send(&r->a, &w);
 	d_expect(&r->a.scq, IFC_CQE_REQ, 0);
 	assert_int_not_equal(memcmp(r->am.p, r->bm.p, 100), 0);

@@ -60,11 +60,6 @@ static uint16_t recv(struct rig *r, struct d_srq *srq, uint32_t off, uint32_t le
 	return d_srq_recv(srq, 1, &sge);
 }
 
-static struct fwsim_qp *core_qp(struct d_qp *qp)
-{
-	return fwsim_table_get(&qp->d->v->obj[FWSIM_OBJ_QP], qp->qpn);
-}
-
 static const uint8_t *expect_recv(struct d_cq *cq, uint32_t srqn, uint16_t wqe)
 {
 	const uint8_t *cqe = d_expect(cq, IFC_CQE_RESP_SEND, 0);
@@ -202,11 +197,11 @@ static void messages_that_interleave(void **state)
 
 	r->h->fw->running = true;
 	d_post(&r->a, &w);
-	core_qp(&r->a)->db_pending = true;
-	fwsim_qp_schedule(core_qp(&r->a));
+	d_core_qp(&r->a)->db_pending = true;
+	fwsim_qp_schedule(d_core_qp(&r->a));
 	fwsim_rc_run(r->h->fw, 1);
-	assert_int_equal(core_qp(&r->b)->srq_taken, r->srq.srqn);
-	assert_int_equal(core_qp(&r->b)->srq_wqe, i0);
+	assert_int_equal(d_core_qp(&r->b)->srq_taken, r->srq.srqn);
+	assert_int_equal(d_core_qp(&r->b)->srq_wqe, i0);
 	r->h->fw->running = false;
 	d_send(&r->c, &x);
 	h_settle(r->h);
@@ -214,7 +209,7 @@ static void messages_that_interleave(void **state)
 	expect_recv(&r->b.rcq, r->srq.srqn, i0);
 	assert_memory_equal(r->bm.p, r->am.p, 3 << 16);
 	assert_memory_equal(r->bm.p + (4 << 16), r->am.p + 9, 1 << 16);
-	assert_int_equal(core_qp(&r->b)->srq_taken, 0);
+	assert_int_equal(d_core_qp(&r->b)->srq_taken, 0);
 }
 
 static void empty_queue_is_not_ready(void **state)
@@ -335,8 +330,8 @@ static void qp_in_error_gives_back_what_it_has(void **state)
 
 	r->h->fw->running = true;
 	d_post(&r->a, &w);
-	core_qp(&r->a)->db_pending = true;
-	fwsim_qp_schedule(core_qp(&r->a));
+	d_core_qp(&r->a)->db_pending = true;
+	fwsim_qp_schedule(d_core_qp(&r->a));
 	fwsim_rc_run(r->h->fw, 1);
 	r->d1.v->mig = FWSIM_MIG_INITIATOR_STOPPED;
 	r->h->fw->running = false;
@@ -446,15 +441,15 @@ static void image_in_the_middle(void **state)
 	assert_int_equal(arm(r, 1), IFC_ST_OK);
 	r->h->fw->running = true;
 	d_post(&r->a, &w);
-	core_qp(&r->a)->db_pending = true;
-	fwsim_qp_schedule(core_qp(&r->a));
+	d_core_qp(&r->a)->db_pending = true;
+	fwsim_qp_schedule(d_core_qp(&r->a));
 	fwsim_rc_run(r->h->fw, 1);
 	r->d2.v->mig = FWSIM_MIG_STOPPED;
 	size = fwsim_image_size(r->d2.v);
 	buf = malloc(size);
 	assert_int_equal(fwsim_image_save(r->d2.v, buf, size), size);
 	hash = fwsim_image_hash(r->d2.v);
-	core_qp(&r->b)->srq_wqe = 3;
+	d_core_qp(&r->b)->srq_wqe = 3;
 	((struct fwsim_srq *)fwsim_table_get(&r->d2.v->obj[FWSIM_OBJ_SRQ], r->srq.srqn))->ci = 9;
 	assert_true(fwsim_image_hash(r->d2.v) != hash);
 	assert_int_equal(fwsim_image_load(r->d2.v, buf, size, why, sizeof(why)), IFC_ST_OK);
