@@ -1,19 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What connected QPs do beyond test_rc: atomics, SEND with invalidate, the unreliable service, limits. */
-#include "data_rig.h"
+/* What connected QPs do beyond test_rc*: atomics, SEND with invalidate, the unreliable service, limits. */
+#include "pair_rig.h"
 
 #include <string.h>
-
-#define MEM_SIZE (1u << 20)
-
-/* a is on VF 0 (function 1), b on VF 1. */
-struct rig {
-	struct harness *h;
-	struct d_fn d1, d2;
-	struct d_qp a, b;
-	struct d_mem am, bm;
-	uint32_t akey; /* of bm, with the right to atomics */
-};
 
 static uint32_t atomic_key(struct d_fn *d, struct d_mem *m, bool rinval)
 {
@@ -31,16 +20,9 @@ static uint32_t atomic_key(struct d_fn *d, struct d_mem *m, bool rinval)
 
 static int setup_st(void **state, enum ifc_qp_st st)
 {
-	struct rig *r = calloc(1, sizeof(*r));
+	struct p_rig *r = p_open(st, false);
 
-	r->h = h_new(NULL);
-	d_open(&r->d1, r->h, 1);
-	d_open(&r->d2, r->h, 2);
-	d_qp_of(&r->d1, &r->a, st, 0, 0);
-	d_qp_of(&r->d2, &r->b, st, 0, 0);
-	r->am = d_mem(&r->d1, MEM_SIZE);
-	r->bm = d_mem(&r->d2, MEM_SIZE);
-	for (uint32_t i = 0; i < MEM_SIZE; i++)
+	for (uint32_t i = 0; i < P_MEM_SIZE; i++)
 		r->am.p[i] = (uint8_t)(i * 7 + (i >> 8));
 	r->akey = atomic_key(&r->d2, &r->bm, true);
 	d_connect(&r->a, &r->b);
@@ -58,32 +40,13 @@ static int setup_uc(void **state)
 	return setup_st(state, IFC_QP_ST_UC);
 }
 
-static int teardown(void **state)
+/* A request of a to the memory of b by the key with all rights. */
+static struct d_wr wr(struct p_rig *r, enum ifc_wqe_op op, uint32_t off, uint32_t len)
 {
-	struct rig *r = *state;
+	struct d_wr w = p_wr(r, op, off, len);
 
-	h_free(r->h);
-	free(r);
-	return 0;
-}
-
-static struct d_wr wr(struct rig *r, enum ifc_wqe_op op, uint32_t off, uint32_t len)
-{
-	return (struct d_wr){
-		.op = op,
-		.raddr = r->bm.addr + off,
-		.rkey = r->akey,
-		.imm = 0xcafe0123,
-		.n = 1,
-		.sge = { { r->am.addr + off, len, r->am.key } },
-	};
-}
-
-static void recv(struct rig *r, uint32_t off, uint32_t len)
-{
-	struct d_sge sge = { r->bm.addr + off, len, r->bm.key };
-
-	d_recv(&r->b, 1, &sge);
+	w.rkey = r->akey;
+	return w;
 }
 
 static uint64_t ld_le64(const uint8_t *p)
@@ -120,7 +83,7 @@ static void choose_host_order(struct d_fn *d)
 
 static void fetch_and_add(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_ATOMIC_FA, 64, 8);
 	const uint8_t *cqe;
 
@@ -142,7 +105,7 @@ static void fetch_and_add(void **state)
 
 static void compare_and_swap(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_ATOMIC_CS, 8, 8);
 
 	choose_host_order(&r->d1);
@@ -163,7 +126,7 @@ static void compare_and_swap(void **state)
 /* Without SET_HCA_CAP the answer is a number as the wire has it; the memory is the host's all the same. */
 static void answers_are_big_endian_by_default(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_ATOMIC_FA, 0, 8);
 
 	st_le64(r->bm.p, 0x1122334455667788);
@@ -174,7 +137,7 @@ static void answers_are_big_endian_by_default(void **state)
 	assert_true(ld_le64(r->bm.p) == 0x1122334455667789);
 }
 
-static void expect_refused(struct rig *r, struct d_wr *w, unsigned int synd, uint8_t event)
+static void expect_refused(struct p_rig *r, struct d_wr *w, unsigned int synd, uint8_t event)
 {
 	uint8_t before[64];
 	const uint8_t *e;
@@ -191,7 +154,7 @@ static void expect_refused(struct rig *r, struct d_wr *w, unsigned int synd, uin
 
 static void atomic_off_its_alignment(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_ATOMIC_FA, 4, 8);
 
 	w.swap_add = 1;
@@ -200,7 +163,7 @@ static void atomic_off_its_alignment(void **state)
 
 static void atomic_needs_the_right_of_the_key(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_ATOMIC_FA, 8, 8);
 
 	w.swap_add = 1;
@@ -210,7 +173,7 @@ static void atomic_needs_the_right_of_the_key(void **state)
 
 static void atomic_needs_the_right_of_the_qp(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_ATOMIC_FA, 8, 8);
 	struct d_in in;
 
@@ -222,7 +185,7 @@ static void atomic_needs_the_right_of_the_qp(void **state)
 
 static void atomic_is_of_eight_bytes(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_ATOMIC_FA, 8, 16);
 
 	d_send(&r->a, &w);
@@ -233,7 +196,7 @@ static void atomic_is_of_eight_bytes(void **state)
 /* A suspend is between two atomics or before the first, never inside one. */
 static void atomic_waits_for_resume(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_ATOMIC_FA, 8, 8);
 
 	st_le64(r->bm.p + 8, 1);
@@ -252,7 +215,7 @@ static void atomic_waits_for_resume(void **state)
 
 static void limits_of_outstanding_reads(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_qp qp;
 	struct d_in in;
 	uint8_t *qpc;
@@ -276,13 +239,13 @@ static void limits_of_outstanding_reads(void **state)
 
 static void send_invalidates_a_key(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr s = wr(r, IFC_WQE_SEND_INVAL, 0, 100);
 	struct d_wr w = wr(r, IFC_WQE_RDMA_WRITE, 0, 100);
 	const uint8_t *cqe;
 
 	s.imm = r->akey;
-	recv(r, 4096, 100);
+	p_recv(r, 4096, 100);
 	d_send(&r->a, &s);
 	cqe = d_expect(&r->b.rcq, IFC_CQE_RESP_SEND_INV, 0);
 	assert_int_equal(D_CQE_IMM(cqe), r->akey);
@@ -296,11 +259,11 @@ static void send_invalidates_a_key(void **state)
 
 static void key_that_must_not_be_invalidated(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr s = wr(r, IFC_WQE_SEND_INVAL, 0, 8);
 
 	s.imm = r->bm.key; /* no en_rinval */
-	recv(r, 4096, 100);
+	p_recv(r, 4096, 100);
 	d_send(&r->a, &s);
 	d_expect(&r->b.rcq, IFC_CQE_RESP_ERR, IFC_CQE_SYND_LOCAL_QP_OP);
 	d_expect(&r->a.scq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_REMOTE_OP);
@@ -312,14 +275,14 @@ static void key_that_must_not_be_invalidated(void **state)
 
 static void uc_moves_data(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_RDMA_WRITE, 0, 200000);
 	struct d_wr wi = wr(r, IFC_WQE_RDMA_WRITE_IMM, 300000, 10);
 	struct d_wr s = wr(r, IFC_WQE_SEND, 0, 3000);
 	struct d_wr si = wr(r, IFC_WQE_SEND_IMM, 0, 0);
 
-	recv(r, 500000, 0);
-	recv(r, 500000, 4096);
+	p_recv(r, 500000, 0);
+	p_recv(r, 500000, 4096);
 	d_recv(&r->b, 0, NULL);
 	d_post(&r->a, &w);
 	d_post(&r->a, &wi);
@@ -336,7 +299,7 @@ static void uc_moves_data(void **state)
 }
 
 /* Sent to nobody, or to somebody who takes nothing: it is complete at once, and nothing else happens. */
-static void expect_lost(struct rig *r, struct d_wr *w)
+static void expect_lost(struct p_rig *r, struct d_wr *w)
 {
 	unsigned int state = d_state(&r->b);
 
@@ -351,11 +314,11 @@ static void expect_lost(struct rig *r, struct d_wr *w)
 
 static void uc_without_receive_wqe(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_SEND, 0, 100);
 
 	expect_lost(r, &w);
-	recv(r, 4096, 100);
+	p_recv(r, 4096, 100);
 	d_send(&r->a, &w);
 	d_expect(&r->a.scq, IFC_CQE_REQ, 0);
 	d_expect(&r->b.rcq, IFC_CQE_RESP_SEND, 0);
@@ -363,7 +326,7 @@ static void uc_without_receive_wqe(void **state)
 
 static void uc_with_a_bad_key(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_RDMA_WRITE, 0, 100);
 	uint8_t before[100];
 
@@ -375,7 +338,7 @@ static void uc_with_a_bad_key(void **state)
 
 static void uc_to_a_stopped_function(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_RDMA_WRITE, 0, 100);
 
 	r->d2.v->mig = FWSIM_MIG_STOPPED;
@@ -394,11 +357,11 @@ static void uc_to_a_stopped_function(void **state)
 /* The middle of a message is lost: its end is no message. */
 static void uc_message_cut_in_the_middle(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_SEND, 0, 3 << 16);
 	struct fwsim *fw = r->h->fw;
 
-	recv(r, 0, 3 << 16);
+	p_recv(r, 0, 3 << 16);
 	fw->running = true; /* one slice at a time */
 	d_post(&r->a, &w);
 	d_core_qp(&r->a)->db_pending = true;
@@ -421,7 +384,7 @@ static void uc_message_cut_in_the_middle(void **state)
 
 static void uc_knows_no_read(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_RDMA_READ, 0, 100);
 
 	d_send(&r->a, &w);
@@ -432,7 +395,7 @@ static void uc_knows_no_read(void **state)
 /* An error of the send queue leaves the receive queue alone; SQERR2RTS makes it work again. */
 static void uc_send_queue_in_error(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr bad = wr(r, IFC_WQE_SEND, 0, 100), back = { .op = IFC_WQE_SEND, .inl = "back" };
 	struct d_sge sge = { r->am.addr, 100, r->am.key };
 	struct d_in in;
@@ -451,7 +414,7 @@ static void uc_send_queue_in_error(void **state)
 	d_modify_in(&r->a, &in, MLX5_CMD_OP_SQERR2RTS_QP, 0);
 	assert_int_equal(d_modify(&r->a, &in), IFC_ST_OK);
 	assert_int_equal(d_modify(&r->a, &in), IFC_ST_BAD_QP_STATE);
-	recv(r, 0, 100);
+	p_recv(r, 0, 100);
 	bad = wr(r, IFC_WQE_SEND, 0, 100);
 	d_send(&r->a, &bad);
 	d_expect(&r->a.scq, IFC_CQE_REQ, 0);
@@ -460,7 +423,7 @@ static void uc_send_queue_in_error(void **state)
 
 static void services_do_not_mix(void **state)
 {
-	struct rig *r = *state;
+	struct p_rig *r = *state;
 	struct d_wr w = wr(r, IFC_WQE_RDMA_WRITE, 0, 100);
 
 	d_core_qp(&r->b)->st = IFC_QP_ST_RC;
@@ -471,8 +434,8 @@ static void services_do_not_mix(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define UC(f) cmocka_unit_test_setup_teardown(f, setup_uc, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, p_teardown)
+#define UC(f) cmocka_unit_test_setup_teardown(f, setup_uc, p_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(fetch_and_add),
 		TEST(compare_and_swap),
