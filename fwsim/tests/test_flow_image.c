@@ -2,44 +2,9 @@
 /* Flow tables in the state image of a VF. */
 #include "eth_rig.h"
 #include "flow_rig.h"
-
-#include "image.h"
+#include "image_rig.h"
 
 #include <string.h>
-
-#define SRC 1
-#define DST 2
-
-struct img {
-	uint8_t *buf;
-	size_t len;
-};
-
-static struct img save(struct fwsim_vhca *v)
-{
-	struct img i = { .len = fwsim_image_size(v) };
-
-	i.buf = malloc(i.len);
-	assert_non_null(i.buf);
-	assert_int_equal(fwsim_image_save(v, i.buf, i.len), i.len);
-	return i;
-}
-
-static void sign(struct img *i)
-{
-	memset(i->buf + FWSIM_IMAGE_OFF_CRC, 0, 8);
-	ifc_st64(i->buf + FWSIM_IMAGE_OFF_CRC, fwsim_crc64(0, i->buf, i->len));
-}
-
-static uint8_t *flow_section(struct img *i, size_t *len)
-{
-	size_t at = FWSIM_IMAGE_HDR;
-
-	while (ifc_ld32(i->buf + at) != FWSIM_IMAGE_SEC_FLOW)
-		at += FWSIM_IMAGE_SECTION_HDR + (size_t)ifc_ld64(i->buf + at + FWSIM_IMAGE_OFF_SEC_LEN);
-	*len = (size_t)ifc_ld64(i->buf + at + FWSIM_IMAGE_OFF_SEC_LEN);
-	return i->buf + at + FWSIM_IMAGE_SECTION_HDR;
-}
 
 static void last_sink(void *arg, enum fwsim_dest type, uint32_t id, uint32_t tag)
 {
@@ -66,11 +31,11 @@ static void pair_open(struct pair *p)
 	struct fwsim_flow_spec s;
 
 	p->h = h_new(NULL);
-	d_open(&p->d, p->h, SRC);
-	h_boot(p->h, DST);
+	d_open(&p->d, p->h, I_SRC);
+	h_boot(p->h, I_DST);
 	e_rq(&p->d, &p->rq);
 	p->tir = e_tir(&p->d, p->rq.rqn);
-	p->r = flow_rig(p->h, SRC, FWSIM_FLOW_NIC_RX, 0);
+	p->r = flow_rig(p->h, I_SRC, FWSIM_FLOW_NIC_RX, 0);
 	p->counter = flow_counter(&p->r);
 	assert_int_equal(flow_table(&p->r, 9, 4, 0), IFC_ST_OK);
 	p->high = p->r.id;
@@ -92,7 +57,7 @@ static void pair_open(struct pair *p)
 	s.counter[0] = p->counter;
 	assert_int_equal(flow_entry(&p->r, p->high, p->r.id, 0, &s), IFC_ST_OK);
 	assert_int_equal(flow_root(&p->r, p->low), IFC_ST_OK);
-	for (unsigned int fn = SRC; fn <= DST; fn++)
+	for (unsigned int fn = I_SRC; fn <= I_DST; fn++)
 		p->h->fw->vhca[fn]->mig = FWSIM_MIG_STOPPED;
 }
 
@@ -110,20 +75,20 @@ static void steer(struct fwsim_vhca *v, unsigned int dst, uint32_t got[3])
 static void tables_go_round(void **state)
 {
 	struct fwsim_vhca *dst;
-	struct img a, b;
+	struct i_image a, b;
 	uint32_t got[3];
 	struct pair p;
 	char why[128];
 
 	(void)state;
 	pair_open(&p);
-	dst = p.h->fw->vhca[DST];
+	dst = p.h->fw->vhca[I_DST];
 	steer(p.r.v, 1, got);
 	assert_int_equal(got[0], 1);
-	a = save(p.r.v);
+	a = i_save(p.r.v);
 	if (fwsim_image_load(dst, a.buf, a.len, why, sizeof(why)) != IFC_ST_OK)
 		fail_msg("%s", why);
-	b = save(dst);
+	b = i_save(dst);
 	assert_int_equal(a.len, b.len);
 	assert_memory_equal(a.buf, b.buf, a.len);
 	steer(dst, 1, got);
@@ -136,9 +101,9 @@ static void tables_go_round(void **state)
 	/* what entries name is in use there too */
 	assert_int_equal(((struct fwsim_obj *)fwsim_table_get(&dst->obj[FWSIM_OBJ_TIR], p.tir))->refs, 1);
 	dst->mig = FWSIM_MIG_RUNNING;
-	p.r = flow_rig(p.h, DST, FWSIM_FLOW_NIC_RX, 0);
+	p.r = flow_rig(p.h, I_DST, FWSIM_FLOW_NIC_RX, 0);
 	assert_int_equal(fwsim_flow_table_get(dst->flow, p.high)->obj.refs, 1);
-	fwsim_reset(p.h->fw, DST);
+	fwsim_reset(p.h->fw, I_DST);
 	assert_null(dst->flow);
 	free(a.buf);
 	free(b.buf);
@@ -151,7 +116,7 @@ static void no_word_is_taken_for_another(void **state)
 	static const uint32_t value[] = { 0, 1, 2, 0xffffffff, 0x80000000, 0x10000 };
 	unsigned int taken = 0, refused = 0;
 	struct fwsim_vhca *dst;
-	struct img a, b;
+	struct i_image a, b;
 	struct pair p;
 	char why[128];
 	uint8_t *s;
@@ -159,9 +124,9 @@ static void no_word_is_taken_for_another(void **state)
 
 	(void)state;
 	pair_open(&p);
-	dst = p.h->fw->vhca[DST];
-	a = save(p.r.v);
-	s = flow_section(&a, &len);
+	dst = p.h->fw->vhca[I_DST];
+	a = i_save(p.r.v);
+	s = i_section(&a, FWSIM_IMAGE_SEC_FLOW, &len);
 	for (size_t at = 0; at < len; at += 4) {
 		uint32_t old = ifc_ld32(s + at);
 
@@ -169,7 +134,7 @@ static void no_word_is_taken_for_another(void **state)
 			uint64_t hash = fwsim_image_hash(dst);
 
 			ifc_st32(s + at, value[i] == 1 ? old + 1 : value[i] == 2 ? old - 1 : value[i]);
-			sign(&a);
+			i_fix_crc(a.buf, a.len);
 			if (fwsim_image_load(dst, a.buf, a.len, why, sizeof(why)) != IFC_ST_OK) {
 				assert_true(why[0]);
 				assert_true(hash == fwsim_image_hash(dst));
@@ -177,7 +142,7 @@ static void no_word_is_taken_for_another(void **state)
 				continue;
 			}
 			taken++;
-			b = save(dst);
+			b = i_save(dst);
 			if (a.len != b.len || memcmp(a.buf, b.buf, a.len))
 				fail_msg("0x%zx = 0x%x: taken, but as something else", at,
 					 ifc_ld32(s + at));
