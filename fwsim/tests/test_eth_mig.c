@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Send and receive queues are moved to another function with work posted, and go on there. */
-#include "eth_rig.h"
+#include "eth_pair.h"
 #include "mig_rig.h"
 
 #include <string.h>
@@ -8,72 +8,39 @@
 #define TO 3 /* function that a queue is moved to */
 #define IMAGE (1u << 20)
 
-struct rig {
-	struct harness *h;
-	struct d_fn d1, d2;
-	struct e_sq sq;
-	struct e_rq rq;
-	struct d_mem m;
-	struct m_buf image;
-};
-
 static int setup(void **state)
 {
-	struct rig *r = calloc(1, sizeof(*r));
+	struct e_pair *r = calloc(1, sizeof(*r));
 
-	r->h = h_new(NULL);
-	d_open(&r->d1, r->h, 1);
-	d_open(&r->d2, r->h, 2);
-	e_sq(&r->d1, &r->sq);
-	e_rq(&r->d2, &r->rq);
-	e_steer(&r->d2, e_tir(&r->d2, r->rq.rqn), 0x77);
-	r->m = d_mem(&r->d1, 1u << 14);
-	for (uint32_t i = 0; i < r->m.size; i++)
-		r->m.p[i] = (uint8_t)(i * 5 + (i >> 8) * 13);
-	r->image = m_buf_new(r->h, 0, IMAGE, 0xf);
+	e_pair_open(r, 1u << 14, 0x77);
 	*state = r;
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	struct rig *r = *state;
-
-	h_free(r->h);
-	free(r);
-	return 0;
-}
-
 /* @d is stopped up to the initiator already: stop it, and let it go on as function TO. */
-static void move(struct rig *r, struct d_fn *d)
+static void move(struct e_pair *r, struct d_fn *d)
 {
 	struct m_vf vf = { .h = r->h, .fn = d->fn };
 	unsigned int from = m_vhca_id(r->h, d->fn), to = m_vhca_id(r->h, TO);
+	struct m_buf image = m_buf_new(r->h, 0, IMAGE, 0xf);
 	uint32_t size;
 
 	assert_int_equal(m_suspend(r->h, from, M_SUSPEND_RESPONDER), IFC_ST_OK);
-	assert_int_equal(m_save(r->h, from, 0, r->image.key, IMAGE, &size), IFC_ST_OK);
+	assert_int_equal(m_save(r->h, from, 0, image.key, IMAGE, &size), IFC_ST_OK);
 	h_boot(r->h, TO);
 	m_stop(r->h, to);
-	assert_int_equal(m_load(r->h, to, r->image.key, size), IFC_ST_OK);
+	assert_int_equal(m_load(r->h, to, image.key, size), IFC_ST_OK);
 	m_move_memory(&vf, TO);
 	d->fn = TO;
 	d->v = r->h->fw->vhca[TO];
 	m_start(r->h, to);
 }
 
-static struct e_wr wr(struct rig *r, unsigned int len)
-{
-	return (struct e_wr){
-		.op = IFC_WQE_SEND, .n = 1, .sge = { { r->m.addr, len, r->m.key } },
-	};
-}
-
 static void a_send_queue_goes_on(void **state)
 {
-	struct rig *r = *state;
+	struct e_pair *r = *state;
 	unsigned int len = e_headers(r->m.p, E_UDP4, &r->d1, &r->d2, 200) + 200;
-	struct e_wr w = wr(r, len);
+	struct e_wr w = e_pair_wr(r, len);
 
 	e_fill(&r->rq, 4);
 	e_send(&r->sq, &w);
@@ -98,8 +65,8 @@ static void a_send_queue_goes_on(void **state)
 
 static void a_queue_in_error_stays_in_it(void **state)
 {
-	struct rig *r = *state;
-	struct e_wr w = wr(r, 100);
+	struct e_pair *r = *state;
+	struct e_wr w = e_pair_wr(r, 100);
 
 	w.sge[0].key ^= 1;
 	e_send(&r->sq, &w);
@@ -113,7 +80,7 @@ static void a_queue_in_error_stays_in_it(void **state)
 
 static void a_receive_queue_goes_on(void **state)
 {
-	struct rig *r = *state;
+	struct e_pair *r = *state;
 	unsigned int len = e_headers(r->m.p, E_TCP4, &r->d1, &r->d2, 200) + 200;
 	struct fwsim_frame f;
 	const uint8_t *cqe;
@@ -139,7 +106,7 @@ static void a_receive_queue_goes_on(void **state)
 	d_expect_none(&r->rq.cq);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, e_pair_teardown)
 
 int main(void)
 {

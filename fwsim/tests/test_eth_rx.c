@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Receive queues: where frames go, what their completions say, errors, stop and resume. */
-#include "eth_rig.h"
+#include "eth_pair.h"
 
 #include <string.h>
 
@@ -11,45 +11,17 @@
 #define CQE_HASH(cqe) ifc_ld32((cqe) + 12)
 #define CQE_HASH_TYPE(cqe) ((cqe)[16])
 
-/* a on VF 0 (function 1) sends, b on VF 1 receives. */
-struct rig {
-	struct harness *h;
-	struct d_fn d1, d2;
-	struct e_sq sq;
-	struct e_rq rq;
-	struct d_mem m;
-	uint8_t *f; /* the frame in m */
-};
-
 static int setup(void **state)
 {
-	struct rig *r = calloc(1, sizeof(*r));
+	struct e_pair *r = calloc(1, sizeof(*r));
 
-	r->h = h_new(NULL);
-	d_open(&r->d1, r->h, 1);
-	d_open(&r->d2, r->h, 2);
-	e_sq(&r->d1, &r->sq);
-	e_rq(&r->d2, &r->rq);
-	e_steer(&r->d2, e_tir(&r->d2, r->rq.rqn), 0xabcdef);
-	r->m = d_mem(&r->d1, 1u << 14);
-	r->f = r->m.p;
-	for (uint32_t i = 0; i < r->m.size; i++)
-		r->m.p[i] = (uint8_t)(i * 11 + (i >> 8) * 13);
+	e_pair_open(r, 1u << 14, 0xabcdef);
 	*state = r;
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	struct rig *r = *state;
-
-	h_free(r->h);
-	free(r);
-	return 0;
-}
-
 /* Send @len bytes of m as they are, or with checksums. */
-static void send_cs(struct rig *r, unsigned int len, uint8_t cs)
+static void send_cs(struct e_pair *r, unsigned int len, uint8_t cs)
 {
 	struct e_wr w = {
 		.op = IFC_WQE_SEND, .cs = cs, .n = 1, .sge = { { r->m.addr, len, r->m.key } },
@@ -59,17 +31,12 @@ static void send_cs(struct rig *r, unsigned int len, uint8_t cs)
 	d_expect(&r->sq.cq, IFC_CQE_REQ, 0);
 }
 
-static void send_len(struct rig *r, unsigned int len)
+static void send_len(struct e_pair *r, unsigned int len)
 {
 	send_cs(r, len, 0);
 }
 
-static unsigned int frame(struct rig *r, enum e_kind kind, unsigned int payload)
-{
-	return e_headers(r->f, kind, &r->d1, &r->d2, payload) + payload;
-}
-
-static const uint8_t *expect(struct rig *r, unsigned int len)
+static const uint8_t *expect(struct e_pair *r, unsigned int len)
 {
 	const uint8_t *cqe = d_expect(&r->rq.cq, IFC_CQE_RESP_SEND, 0);
 
@@ -86,14 +53,14 @@ static uint16_t not0(uint16_t sum)
 
 static void a_frame_is_received_and_completed(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 100);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 100);
 	const uint8_t *cqe;
 
 	e_fill(&r->rq, 2);
 	send_len(r, len);
 	cqe = expect(r, len);
-	assert_memory_equal(e_buf(&r->rq, 0), r->f, len);
+	assert_memory_equal(e_buf(&r->rq, 0), r->m.p, len);
 	assert_int_equal(D_CQE_COUNTER(cqe), 0);
 	assert_int_equal(D_CQE_QPN(cqe), 0xabcdef); /* the flow tag */
 	assert_int_equal(cqe[56], 0);
@@ -106,12 +73,12 @@ static void a_frame_is_received_and_completed(void **state)
 
 static void the_sum_covers_all_behind_the_ethernet_header(void **state)
 {
-	struct rig *r = *state;
+	struct e_pair *r = *state;
 	uint8_t cs = E_CSUM;
 
 	e_fill(&r->rq, 1u << E_LOG_RQ);
 	for (unsigned int n = 0; n < 8; n++) {
-		unsigned int len = frame(r, (enum e_kind)(n & 3), 60 + n);
+		unsigned int len = e_pair_frame(r, (enum e_kind)(n & 3), 60 + n);
 		const uint8_t *cqe;
 
 		send_cs(r, len, cs);
@@ -124,8 +91,8 @@ static void the_sum_covers_all_behind_the_ethernet_header(void **state)
 
 static void the_sum_of_padding_at_an_odd_place(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_TCP4, 3) + 5;
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_TCP4, 3) + 5;
 
 	e_fill(&r->rq, 1);
 	send_cs(r, len, E_CSUM);
@@ -135,8 +102,8 @@ static void the_sum_of_padding_at_an_odd_place(void **state)
 
 static void wrong_checksums_are_not_said_to_be_right(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_TCP4, 100);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_TCP4, 100);
 	const uint8_t *cqe;
 
 	e_fill(&r->rq, 4);
@@ -144,49 +111,49 @@ static void wrong_checksums_are_not_said_to_be_right(void **state)
 	assert_int_equal(CQE_OK(expect(r, len)), 0x3);
 	send_cs(r, len, E_L4);
 	assert_int_equal(CQE_OK(expect(r, len)), 0x5);
-	len = frame(r, E_UDP4, 100); /* without a checksum there is nothing to be right */
+	len = e_pair_frame(r, E_UDP4, 100); /* without a checksum there is nothing to be right */
 	send_cs(r, len, E_L3);
 	assert_int_equal(CQE_OK(expect(r, len)), 0x3);
-	memset(r->f + 12, 0, 2); /* not IP */
+	memset(r->m.p + 12, 0, 2); /* not IP */
 	send_cs(r, len, E_CSUM);
 	cqe = expect(r, len);
 	assert_int_equal(CQE_OK(cqe), 0x1);
 	assert_int_equal(CQE_TYPES(cqe), 0);
-	assert_int_equal(not0(CQE_CSUM(cqe)), not0(e_sum(r->f + 14, len - 14)));
+	assert_int_equal(not0(CQE_CSUM(cqe)), not0(e_sum(r->m.p + 14, len - 14)));
 }
 
 static void the_kinds_of_headers_are_told(void **state)
 {
-	struct rig *r = *state;
+	struct e_pair *r = *state;
 
 	e_fill(&r->rq, 6);
-	send_len(r, frame(r, E_UDP4, 10));
+	send_len(r, e_pair_frame(r, E_UDP4, 10));
 	assert_int_equal(CQE_TYPES(d_cqe(&r->rq.cq)), 2u << 2 | 2u << 4);
-	send_len(r, frame(r, E_UDP6, 10));
+	send_len(r, e_pair_frame(r, E_UDP6, 10));
 	assert_int_equal(CQE_TYPES(d_cqe(&r->rq.cq)), 1u << 2 | 2u << 4);
-	send_len(r, frame(r, E_TCP4, 10));
+	send_len(r, e_pair_frame(r, E_TCP4, 10));
 	assert_int_equal(CQE_TYPES(d_cqe(&r->rq.cq)), 2u << 2 | 4u << 4);
-	send_len(r, frame(r, E_TCP6, 0));
+	send_len(r, e_pair_frame(r, E_TCP6, 0));
 	assert_int_equal(CQE_TYPES(d_cqe(&r->rq.cq)), 1u << 2 | 3u << 4);
-	frame(r, E_TCP4, 10);
-	r->f[47] = 2; /* SYN */
+	e_pair_frame(r, E_TCP4, 10);
+	r->m.p[47] = 2; /* SYN */
 	send_len(r, 64);
 	assert_int_equal(CQE_TYPES(d_cqe(&r->rq.cq)), 2u << 2 | 1u << 4);
-	frame(r, E_TCP4, 10);
-	r->f[20] = 0x20; /* a fragment */
+	e_pair_frame(r, E_TCP4, 10);
+	r->m.p[20] = 0x20; /* a fragment */
 	send_len(r, 64);
 	assert_int_equal(CQE_TYPES(d_cqe(&r->rq.cq)), 2u << 2);
 }
 
 static void a_tag_stays_with_vsd_and_goes_without(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_TCP4, 101);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_TCP4, 101);
 	const uint8_t *cqe, *b;
 
 	e_fill(&r->rq, 3);
-	memmove(r->f + 16, r->f + 12, len - 12);
-	ifc_st32(r->f + 12, 0x8100a0c8);
+	memmove(r->m.p + 16, r->m.p + 12, len - 12);
+	ifc_st32(r->m.p + 12, 0x8100a0c8);
 	send_cs(r, len + 4, E_CSUM);
 	cqe = expect(r, len + 4);
 	assert_int_equal(CQE_TYPES(cqe) & 1, 0);
@@ -198,11 +165,11 @@ static void a_tag_stays_with_vsd_and_goes_without(void **state)
 	assert_int_equal(CQE_TYPES(cqe) & 1, 1);
 	assert_int_equal(CQE_TCI(cqe), 0xa0c8);
 	assert_int_equal(CQE_OK(cqe), 0x7);
-	assert_memory_equal(b, r->f, 12);
-	assert_memory_equal(b + 54, r->f + 58, len - 54);
+	assert_memory_equal(b, r->m.p, 12);
+	assert_memory_equal(b + 54, r->m.p + 58, len - 54);
 	assert_int_equal(ifc_ld16(b + 12), 0x0800);
 	assert_int_equal(not0(CQE_CSUM(cqe)), not0(e_sum(b + 14, len - 14)));
-	ifc_st16(r->f + 12, 0x88a8); /* a tag of the provider's stays */
+	ifc_st16(r->m.p + 12, 0x88a8); /* a tag of the provider's stays */
 	send_len(r, len + 4);
 	assert_int_equal(CQE_TYPES(expect(r, len + 4)) & 1, 0);
 }
@@ -211,8 +178,8 @@ static void a_tag_stays_with_vsd_and_goes_without(void **state)
 
 static void a_frame_is_scattered_over_segments(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 600);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 600);
 	struct d_mem *m = &r->rq.mem;
 	struct d_sge sge[] = { { m->addr + 10, 100 | 0x80000000u, m->key }, /* start padding */
 			       { m->addr + 1000, 1, m->key },
@@ -221,17 +188,17 @@ static void a_frame_is_scattered_over_segments(void **state)
 	e_recv(&r->rq, 3, sge);
 	send_len(r, len);
 	expect(r, len);
-	assert_memory_equal(m->p + 10, r->f, 100);
-	assert_int_equal(m->p[1000], r->f[100]);
-	assert_memory_equal(m->p + 5000, r->f + 101, len - 101);
+	assert_memory_equal(m->p + 10, r->m.p, 100);
+	assert_int_equal(m->p[1000], r->m.p[100]);
+	assert_memory_equal(m->p + 5000, r->m.p + 101, len - 101);
 	assert_int_equal(m->p[110], 0);
 	assert_int_equal(m->p[1001], 0);
 }
 
 static void a_list_without_terminator_ends_with_the_wqe(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 58); /* 100 */
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 58); /* 100 */
 	struct d_mem *m = &r->rq.mem;
 	struct d_sge sge[4];
 
@@ -241,13 +208,13 @@ static void a_list_without_terminator_ends_with_the_wqe(void **state)
 	send_len(r, len);
 	expect(r, len);
 	for (unsigned int i = 0; i < 4; i++)
-		assert_memory_equal(m->p + 100 * i, r->f + 25 * i, 25);
+		assert_memory_equal(m->p + 100 * i, r->m.p + 25 * i, 25);
 }
 
 static void a_frame_too_long_is_dropped_and_the_wqe_stays(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 200);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 200);
 
 	e_recv(&r->rq, 1, &(struct d_sge){ r->rq.mem.addr, len - 1, r->rq.mem.key });
 	send_len(r, len);
@@ -258,8 +225,8 @@ static void a_frame_too_long_is_dropped_and_the_wqe_stays(void **state)
 
 static void without_a_wqe_the_frame_is_counted_and_gone(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 20);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 20);
 	uint8_t out[16];
 	struct fwsim_q_counter *c;
 	struct d_in in;
@@ -287,8 +254,8 @@ static void without_a_wqe_the_frame_is_counted_and_gone(void **state)
 
 static void wqes_wrap_around(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 20);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 20);
 
 	for (unsigned int i = 0; i < 50; i++) {
 		e_fill(&r->rq, 1);
@@ -301,7 +268,7 @@ static void wqes_wrap_around(void **state)
 
 static void rss_spreads_over_the_table(void **state)
 {
-	struct rig *r = *state;
+	struct e_pair *r = *state;
 	struct e_rq rq[4];
 	uint32_t rqn[4];
 	unsigned int hit = 0;
@@ -313,10 +280,10 @@ static void rss_spreads_over_the_table(void **state)
 	}
 	e_steer(&r->d2, e_tir_rss(&r->d2, e_rqt(&r->d2, 4, rqn), 0xf), 0);
 	for (unsigned int n = 0; n < 16; n++) {
-		unsigned int len = frame(r, E_TCP4, 20);
+		unsigned int len = e_pair_frame(r, E_TCP4, 20);
 		const uint8_t *cqe = NULL;
 
-		ifc_st16(r->f + 34, (uint16_t)(4000 + n * 17));
+		ifc_st16(r->m.p + 34, (uint16_t)(4000 + n * 17));
 		send_len(r, len);
 		for (unsigned int i = 0; i < 4 && !cqe; i++) {
 			cqe = d_cqe(&rq[i].cq);
@@ -333,7 +300,7 @@ static void rss_spreads_over_the_table(void **state)
 
 static void what_rss_does_not_hash_goes_to_the_first(void **state)
 {
-	struct rig *r = *state;
+	struct e_pair *r = *state;
 	struct e_rq rq[2];
 	uint32_t rqn[2];
 	const uint8_t *cqe;
@@ -344,8 +311,8 @@ static void what_rss_does_not_hash_goes_to_the_first(void **state)
 		rqn[i] = rq[i].rqn;
 	}
 	e_steer(&r->d2, e_tir_rss(&r->d2, e_rqt(&r->d2, 2, rqn), 0xf), 0);
-	frame(r, E_UDP4, 20);
-	ifc_st16(r->f + 12, 0x0806);
+	e_pair_frame(r, E_UDP4, 20);
+	ifc_st16(r->m.p + 12, 0x0806);
 	send_len(r, 60);
 	cqe = d_expect(&rq[0].cq, IFC_CQE_RESP_SEND, 0);
 	assert_int_equal(CQE_HASH(cqe), 0);
@@ -354,8 +321,8 @@ static void what_rss_does_not_hash_goes_to_the_first(void **state)
 
 static void a_queue_that_is_not_ready_gets_nothing(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 20);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 20);
 
 	e_fill(&r->rq, 2);
 	assert_int_equal(e_rq_move(&r->rq, FWSIM_WQ_RDY, FWSIM_WQ_RST), IFC_ST_OK);
@@ -368,8 +335,8 @@ static void a_queue_that_is_not_ready_gets_nothing(void **state)
 
 static void a_reset_queue_begins_with_its_first_wqe(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 20);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 20);
 
 	e_fill(&r->rq, 3);
 	send_len(r, len);
@@ -388,8 +355,8 @@ static void a_reset_queue_begins_with_its_first_wqe(void **state)
 
 static void memory_that_cannot_be_written_is_an_error(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 200);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 200);
 	const uint8_t *cqe;
 
 	e_recv(&r->rq, 1, &(struct d_sge){ r->rq.mem.addr, 2048, r->rq.mem.key ^ 1 });
@@ -411,7 +378,7 @@ static void memory_that_cannot_be_written_is_an_error(void **state)
 
 static void flush_in_error_completes_what_is_posted(void **state)
 {
-	struct rig *r = *state;
+	struct e_pair *r = *state;
 	struct e_rq rq = { 0 };
 	struct d_in in;
 
@@ -431,7 +398,7 @@ static void flush_in_error_completes_what_is_posted(void **state)
 	d_expect_none(&r->rq.cq);
 }
 
-static void expect_rq_event(struct rig *r)
+static void expect_rq_event(struct e_pair *r)
 {
 	const uint8_t *e = d_eqe(&r->d2, &r->d2.async);
 
@@ -444,27 +411,27 @@ static void expect_rq_event(struct rig *r)
 
 static void a_record_that_cannot_be_read_is_an_event(void **state)
 {
-	struct rig *r = *state;
+	struct e_pair *r = *state;
 
 	h_dma_fail(r->h, 2, r->rq.dbr, 8);
-	send_len(r, frame(r, E_UDP4, 20));
+	send_len(r, e_pair_frame(r, E_UDP4, 20));
 	expect_rq_event(r);
 }
 
 static void a_ring_that_cannot_be_read_is_an_event(void **state)
 {
-	struct rig *r = *state;
+	struct e_pair *r = *state;
 
 	e_fill(&r->rq, 1);
 	h_dma_fail(r->h, 2, r->rq.ring, 8);
-	send_len(r, frame(r, E_UDP4, 20));
+	send_len(r, e_pair_frame(r, E_UDP4, 20));
 	expect_rq_event(r);
 }
 
 static void a_cq_that_overruns_is_an_event(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 20), i;
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 20), i;
 	const uint8_t *e;
 
 	for (i = 0; i < 1u << D_LOG_CQ; i++) {
@@ -484,8 +451,8 @@ static void a_cq_that_overruns_is_an_event(void **state)
 
 static void a_stopped_initiator_receives_all_the_same(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 20);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 20);
 
 	e_fill(&r->rq, 1);
 	r->d2.v->mig = FWSIM_MIG_INITIATOR_STOPPED;
@@ -495,8 +462,8 @@ static void a_stopped_initiator_receives_all_the_same(void **state)
 
 static void a_stopped_responder_gets_nothing(void **state)
 {
-	struct rig *r = *state;
-	unsigned int len = frame(r, E_UDP4, 20);
+	struct e_pair *r = *state;
+	unsigned int len = e_pair_frame(r, E_UDP4, 20);
 
 	e_fill(&r->rq, 1);
 	r->d2.v->mig = FWSIM_MIG_STOPPED;
@@ -511,7 +478,7 @@ static void a_stopped_responder_gets_nothing(void **state)
 	expect(r, len);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, e_pair_teardown)
 
 int main(void)
 {

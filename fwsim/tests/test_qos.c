@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Scheduling elements, and the rates that they hold vports to. */
-#include "eth_rig.h"
+#include "eth_pair.h"
 
 #include <string.h>
 
@@ -11,11 +11,7 @@
 
 /* VF 1 sends to VF 2, as much as the card lets it. */
 struct rig {
-	struct harness *h;
-	struct d_fn d1, d2;
-	struct e_sq sq;
-	struct e_rq rq;
-	struct d_mem m;
+	struct e_pair e;
 	unsigned int posted, sent;
 };
 
@@ -23,13 +19,7 @@ static int setup(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 
-	r->h = h_new(NULL);
-	d_open(&r->d1, r->h, 1);
-	d_open(&r->d2, r->h, 2);
-	e_sq(&r->d1, &r->sq);
-	e_rq(&r->d2, &r->rq);
-	e_steer(&r->d2, e_tir(&r->d2, r->rq.rqn), 0);
-	r->m = d_mem(&r->d1, 1u << 14);
+	e_pair_open(&r->e, 1u << 14, 0);
 	*state = r;
 	return 0;
 }
@@ -38,7 +28,7 @@ static int teardown(void **state)
 {
 	struct rig *r = *state;
 
-	h_free(r->h);
+	h_free(r->e.h);
 	free(r);
 	return 0;
 }
@@ -63,7 +53,7 @@ static uint8_t *element_in(uint8_t *in, unsigned int type, uint32_t parent, unsi
 static enum ifc_status create_as(struct rig *r, unsigned int fn, const uint8_t *in, uint32_t *id)
 {
 	IFC_BUF(create_scheduling_element_out, out);
-	enum ifc_status st = h_cmd(r->h, fn, in, IFC_SZ(create_scheduling_element_in), out, sizeof(out));
+	enum ifc_status st = h_cmd(r->e.h, fn, in, IFC_SZ(create_scheduling_element_in), out, sizeof(out));
 
 	*id = IFC_GET(create_scheduling_element_out, out, scheduling_element_id);
 	return st;
@@ -90,7 +80,7 @@ static enum ifc_status modify(struct rig *r, uint32_t id, uint32_t mask, uint32_
 	IFC_SET(modify_scheduling_element_in, in, modify_bitmask, mask);
 	IFC_SET(modify_scheduling_element_in, in, scheduling_context.bw_share, share);
 	IFC_SET(modify_scheduling_element_in, in, scheduling_context.max_average_bw, mbps);
-	return H_CMD(r->h, 0, in, out);
+	return H_CMD(r->e.h, 0, in, out);
 }
 
 static enum ifc_status destroy(struct rig *r, uint32_t id)
@@ -101,29 +91,29 @@ static enum ifc_status destroy(struct rig *r, uint32_t id)
 	IFC_SET(destroy_scheduling_element_in, in, opcode, MLX5_CMD_OP_DESTROY_SCHEDULING_ELEMENT);
 	IFC_SET(destroy_scheduling_element_in, in, scheduling_hierarchy, E_SWITCH);
 	IFC_SET(destroy_scheduling_element_in, in, scheduling_element_id, id);
-	return H_CMD(r->h, 0, in, out);
+	return H_CMD(r->e.h, 0, in, out);
 }
 
 /* Let @ns pass, frames of 1250 bytes (10000 bits) being posted whenever there is room; how many went. */
 static unsigned int stream(struct rig *r, uint64_t ns)
 {
-	unsigned int len = e_headers(r->m.p, E_UDP4, &r->d1, &r->d2, 1208) + 1208, before = r->sent;
-	struct e_wr w = { .op = IFC_WQE_SEND, .n = 1, .sge = { { r->m.addr, len, r->m.key } } };
-	uint64_t end = r->h->now + ns;
+	unsigned int len = e_headers(r->e.m.p, E_UDP4, &r->e.d1, &r->e.d2, 1208) + 1208, before = r->sent;
+	struct e_wr w = { .op = IFC_WQE_SEND, .n = 1, .sge = { { r->e.m.addr, len, r->e.m.key } } };
+	uint64_t end = r->e.h->now + ns;
 
 	assert_int_equal(len, 1250);
 	for (;;) {
 		for (; r->posted - r->sent < 8; r->posted++) {
-			e_fill(&r->rq, 1);
-			e_send(&r->sq, &w);
+			e_fill(&r->e.rq, 1);
+			e_send(&r->e.sq, &w);
 		}
-		for (const uint8_t *c; (c = d_cqe(&r->sq.cq)); r->sent++)
+		for (const uint8_t *c; (c = d_cqe(&r->e.sq.cq)); r->sent++)
 			assert_int_equal(D_CQE_OP(c), IFC_CQE_REQ);
-		while (d_cqe(&r->rq.cq))
+		while (d_cqe(&r->e.rq.cq))
 			;
-		if (r->h->now >= end)
+		if (r->e.h->now >= end)
 			return r->sent - before;
-		h_advance(r->h, 50000);
+		h_advance(r->e.h, 50000);
 	}
 }
 
@@ -142,7 +132,7 @@ static void a_vport_keeps_its_rate(void **state)
 	n = stream(r, 1000 * H_MS);
 	assert_in_range(n, FRAMES(1000) - 9, FRAMES(1000) + 9);
 	/* what was not sent for a time is no credit beyond the burst */
-	h_advance(r->h, 1000 * H_MS);
+	h_advance(r->e.h, 1000 * H_MS);
 	n = stream(r, 100 * H_MS);
 	assert_in_range(n, FRAMES(110) - 9, FRAMES(110) + 9);
 }
@@ -190,9 +180,9 @@ static void a_reset_of_the_pf_ends_it(void **state)
 
 	create(r, VPORT, root, 1, 1);
 	stream(r, 100 * H_MS);
-	assert_non_null(r->h->fw->qos);
-	fwsim_esw_reset(r->h->fw);
-	assert_null(r->h->fw->qos);
+	assert_non_null(r->e.h->fw->qos);
+	fwsim_esw_reset(r->e.h->fw);
+	assert_null(r->e.h->fw->qos);
 	assert_true(stream(r, 10 * H_MS) > 1000);
 	create(r, TSAR, 0, 0, 0); /* and what there is when the card goes is freed */
 }
@@ -204,8 +194,8 @@ static void an_idle_card_has_no_timer(void **state)
 
 	create(r, VPORT, root, 1, 100);
 	stream(r, 20 * H_MS);
-	h_advance(r->h, 1000 * H_MS);
-	assert_int_equal(r->h->deadline, UINT64_MAX);
+	h_advance(r->e.h, 1000 * H_MS);
+	assert_int_equal(r->e.h->deadline, UINT64_MAX);
 }
 
 static void a_stop_of_the_vf_is_no_matter(void **state)
@@ -215,11 +205,11 @@ static void a_stop_of_the_vf_is_no_matter(void **state)
 
 	create(r, VPORT, root, 1, 100);
 	stream(r, 20 * H_MS);
-	r->d1.v->mig = FWSIM_MIG_INITIATOR_STOPPED;
-	h_advance(r->h, 500 * H_MS);
-	r->d1.v->mig = FWSIM_MIG_RUNNING;
-	fwsim_vhca_rescan(r->d1.v);
-	fwsim_kick(r->h->fw);
+	r->e.d1.v->mig = FWSIM_MIG_INITIATOR_STOPPED;
+	h_advance(r->e.h, 500 * H_MS);
+	r->e.d1.v->mig = FWSIM_MIG_RUNNING;
+	fwsim_vhca_rescan(r->e.d1.v);
+	fwsim_kick(r->e.h->fw);
 	assert_in_range(stream(r, 100 * H_MS), FRAMES(110) - 9, FRAMES(110) + 9);
 }
 
@@ -234,13 +224,13 @@ static void elements_are_shown(void **state)
 	IFC_SET(query_scheduling_element_in, in, opcode, MLX5_CMD_OP_QUERY_SCHEDULING_ELEMENT);
 	IFC_SET(query_scheduling_element_in, in, scheduling_hierarchy, E_SWITCH);
 	IFC_SET(query_scheduling_element_in, in, scheduling_element_id, leaf);
-	assert_int_equal(H_CMD(r->h, 0, in, out), IFC_ST_OK);
+	assert_int_equal(H_CMD(r->e.h, 0, in, out), IFC_ST_OK);
 	assert_int_equal(IFC_GET(query_scheduling_element_out, out, scheduling_context.element_type), VPORT);
 	assert_int_equal(IFC_GET(query_scheduling_element_out, out, scheduling_context.parent_element_id), root);
 	assert_int_equal(IFC_GET(query_scheduling_element_out, out, scheduling_context.max_average_bw), 77);
 	assert_int_equal(IFC_GET(query_scheduling_element_out, out, scheduling_context.bw_share), 5);
 	IFC_SET(query_scheduling_element_in, in, scheduling_element_id, 999);
-	assert_int_equal(H_CMD(r->h, 0, in, out), IFC_ST_BAD_RES);
+	assert_int_equal(H_CMD(r->e.h, 0, in, out), IFC_ST_BAD_RES);
 }
 
 static void refusals_say_why(void **state)
@@ -252,11 +242,11 @@ static void refusals_say_why(void **state)
 
 #define REFUSED(make, change, st, why)                                                             \
 	do {                                                                                       \
-		h_trace_clear(r->h);                                                               \
+		h_trace_clear(r->e.h);                                                             \
 		ctx = make;                                                                        \
 		change;                                                                            \
 		assert_int_equal(create_as(r, 0, in, &id), st);                                    \
-		assert_non_null(h_trace_find(r->h, FWSIM_TRACE_CMD, why));                         \
+		assert_non_null(h_trace_find(r->e.h, FWSIM_TRACE_CMD, why));                       \
 	} while (0)
 	REFUSED(element_in(in, TSAR, 0, 0, 0),
 		IFC_SET(create_scheduling_element_in, in, scheduling_hierarchy, 3), IFC_ST_BAD_PARAM,
