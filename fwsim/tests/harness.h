@@ -144,7 +144,7 @@ void h_db_cq(struct harness *h, unsigned int fn, uint32_t uar, uint32_t cqn, uin
 void h_db_eq(struct harness *h, unsigned int fn, uint32_t uar, uint32_t eqn, uint32_t ci, bool arm);
 void h_db_qp(struct harness *h, unsigned int fn, uint32_t uar, uint32_t qpn, uint32_t first_dword);
 
-/* ---- commands ----------------------------------------------------------------------------- */
+/* ---- commands: harness_cmd.c -------------------------------------------------------------- */
 
 struct h_result {
 	bool done;
