@@ -165,6 +165,16 @@ struct m_buf m_buf_new(struct harness *h, unsigned int fn, uint32_t size, unsign
 	return b;
 }
 
+struct m_card m_card_new(const struct fwsim_config *cfg)
+{
+	struct m_card m = { .h = h_new(cfg) };
+
+	h_boot(m.h, M_VF);
+	m.buf = m_buf_new(m.h, 0, M_BUF_SIZE, 0xf);
+	m.id = m_vhca_id(m.h, M_VF);
+	return m;
+}
+
 uint32_t m_create_eq(struct harness *h, unsigned int fn, uint32_t uar, unsigned int vector,
 		     uint64_t mask0, uint64_t buf)
 {

@@ -41,6 +41,18 @@ uint32_t m_create_mkey(struct harness *h, unsigned int fn, uint32_t pd, uint64_t
 		       uint32_t size, unsigned int access);
 struct m_buf m_buf_new(struct harness *h, unsigned int fn, uint32_t size, unsigned int access);
 
+#define M_VF 1u
+#define M_BUF_SIZE (1u << 20)
+
+/* A card whose VF has a driver that has made nothing yet. */
+struct m_card {
+	struct harness *h;
+	struct m_buf buf; /* of the PF */
+	unsigned int id;  /* vhca_id of the VF */
+};
+
+struct m_card m_card_new(const struct fwsim_config *cfg);
+
 /* The VF. Queues have 64 entries (receive: 16); index 0 and 1 are the two ends of the connection. */
 #define M_LOG_QUEUE 6
 #define M_CMD_VECTOR 0
