@@ -128,3 +128,37 @@ void s_post(struct s_rq *s, unsigned int n)
 	s->rq.pi = (uint16_t)(s->rq.pi + n);
 	ifc_st32(h_mem(s->rq.d->h, s->rq.d->fn, s->rq.dbr), s->rq.pi);
 }
+
+static int setup_type(void **state, unsigned int type)
+{
+	struct s_card *r = calloc(1, sizeof(*r));
+
+	r->h = h_new(NULL);
+	d_open(&r->d1, r->h, 1);
+	d_open(&r->d2, r->h, 2);
+	s_open(&r->d2, &r->s, type);
+	e_steer(&r->d2, e_tir(&r->d2, r->s.rq.rqn), 0x77);
+	for (uint32_t i = 0; i < sizeof(r->frame); i++)
+		r->frame[i] = (uint8_t)(i * 7 + (i >> 8) * 13 + 1);
+	*state = r;
+	return 0;
+}
+
+int s_setup(void **state)
+{
+	return setup_type(state, FWSIM_WQ_LIST_STRIDING);
+}
+
+int s_setup_cyclic(void **state)
+{
+	return setup_type(state, FWSIM_WQ_CYCLIC_STRIDING);
+}
+
+int s_teardown(void **state)
+{
+	struct s_card *r = *state;
+
+	h_free(r->h);
+	free(r);
+	return 0;
+}

@@ -38,4 +38,17 @@ void s_post(struct s_rq *s, unsigned int n);
 /* The byte that is at @off of what WQE @ix holds. */
 uint8_t *s_byte(struct s_rq *s, unsigned int ix, unsigned int off);
 
+/* Two functions, frames to the second go to its queue with flow tag 0x77; a frame full of a pattern. For cmocka. */
+struct s_card {
+	struct harness *h;
+	struct d_fn d1, d2;
+	struct s_rq s; /* of d2 */
+	uint8_t frame[S_WQE_BYTES + 2048];
+};
+
+/* A list, or a ring. */
+int s_setup(void **state);
+int s_setup_cyclic(void **state);
+int s_teardown(void **state);
+
 #endif

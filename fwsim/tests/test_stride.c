@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Striding RQs: where frames go, completions, filler, errors, another function. And the UMR WQEs behind them. */
+/* Striding RQs: where frames go, completions, filler, errors, another function. */
 #include "mig_rig.h"
 #include "stride_rig.h"
 
@@ -11,51 +11,9 @@
 #define CQE_STRIDES(cqe) (ifc_ld16((cqe) + 44) & 0x7fffu)
 #define CQE_FILLER(cqe) (ifc_ld16((cqe) + 44) >> 15)
 #define CQE_LEN(cqe) ifc_ld16((cqe) + 46)
-#define MASK(n) (1ULL << (n))
-
-struct rig {
-	struct harness *h;
-	struct d_fn d1, d2;
-	struct s_rq s;
-	uint8_t frame[S_WQE_BYTES + 2048];
-};
-
-static int setup_type(void **state, unsigned int type)
-{
-	struct rig *r = calloc(1, sizeof(*r));
-
-	r->h = h_new(NULL);
-	d_open(&r->d1, r->h, 1);
-	d_open(&r->d2, r->h, 2);
-	s_open(&r->d2, &r->s, type);
-	e_steer(&r->d2, e_tir(&r->d2, r->s.rq.rqn), 0x77);
-	for (uint32_t i = 0; i < sizeof(r->frame); i++)
-		r->frame[i] = (uint8_t)(i * 7 + (i >> 8) * 13 + 1);
-	*state = r;
-	return 0;
-}
-
-static int setup(void **state)
-{
-	return setup_type(state, FWSIM_WQ_LIST_STRIDING);
-}
-
-static int setup_cyclic(void **state)
-{
-	return setup_type(state, FWSIM_WQ_CYCLIC_STRIDING);
-}
-
-static int teardown(void **state)
-{
-	struct rig *r = *state;
-
-	h_free(r->h);
-	free(r);
-	return 0;
-}
 
 /* A frame of @len bytes comes to d2. */
-static void receive(struct rig *r, unsigned int len)
+static void receive(struct s_card *r, unsigned int len)
 {
 	struct fwsim_frame f;
 	unsigned int hdr = e_headers(r->frame, E_UDP4, &r->d1, &r->d2, 0);
@@ -66,7 +24,7 @@ static void receive(struct rig *r, unsigned int len)
 }
 
 /* The frame of @len bytes is at stride @stride of WQE @ix. */
-static void expect(struct rig *r, unsigned int len, unsigned int ix, unsigned int stride)
+static void expect(struct s_card *r, unsigned int len, unsigned int ix, unsigned int stride)
 {
 	const uint8_t *cqe = d_expect(&r->s.rq.cq, IFC_CQE_RESP_SEND, 0);
 
@@ -80,7 +38,7 @@ static void expect(struct rig *r, unsigned int len, unsigned int ix, unsigned in
 		assert_int_equal(*s_byte(&r->s, ix, stride * S_STRIDE + i), r->frame[i]);
 }
 
-static void expect_filler(struct rig *r, unsigned int ix, unsigned int stride)
+static void expect_filler(struct s_card *r, unsigned int ix, unsigned int stride)
 {
 	const uint8_t *cqe = d_expect(&r->s.rq.cq, IFC_CQE_RESP_SEND, 0);
 
@@ -90,7 +48,7 @@ static void expect_filler(struct rig *r, unsigned int ix, unsigned int stride)
 	assert_int_equal(CQE_STRIDES(cqe), S_STRIDES - stride);
 }
 
-static uint32_t out_of_buffer(struct rig *r, uint32_t set)
+static uint32_t out_of_buffer(struct s_card *r, uint32_t set)
 {
 	struct fwsim_q_counter *c = fwsim_table_get(&r->d2.v->obj[FWSIM_OBJ_Q_COUNTER], set);
 
@@ -101,7 +59,7 @@ static uint32_t out_of_buffer(struct rig *r, uint32_t set)
 
 static void frames_share_a_wqe(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 
 	s_post(&r->s, 2);
 	receive(r, 60);
@@ -120,7 +78,7 @@ static void frames_share_a_wqe(void **state)
 
 static void a_ring_goes_on_with_the_next_place(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 
 	s_post(&r->s, S_WQES);
 	for (unsigned int i = 0; i < S_WQES; i++) {
@@ -134,7 +92,7 @@ static void a_ring_goes_on_with_the_next_place(void **state)
 
 static void what_is_left_is_filler(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 
 	s_post(&r->s, 2);
 	receive(r, 5 * S_STRIDE);
@@ -147,7 +105,7 @@ static void what_is_left_is_filler(void **state)
 
 static void filler_comes_once_when_nothing_is_posted(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 
 	s_post(&r->s, 1);
 	receive(r, 5 * S_STRIDE);
@@ -163,7 +121,7 @@ static void filler_comes_once_when_nothing_is_posted(void **state)
 
 static void without_a_wqe_the_counter_tells(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 	uint8_t out[16], in[16] = { 0 };
 	struct fwsim_rq *rq = fwsim_table_get(&r->d2.v->obj[FWSIM_OBJ_RQ], r->s.rq.rqn);
 
@@ -177,7 +135,7 @@ static void without_a_wqe_the_counter_tells(void **state)
 
 static void a_frame_longer_than_a_wqe_is_dropped(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 
 	s_post(&r->s, 1);
 	receive(r, S_WQE_BYTES + 1);
@@ -188,7 +146,7 @@ static void a_frame_longer_than_a_wqe_is_dropped(void **state)
 
 static void a_tag_is_taken_out(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 	struct fwsim_frame f;
 	const uint8_t *cqe;
 
@@ -211,7 +169,7 @@ static void a_tag_is_taken_out(void **state)
 
 static void a_bad_key_ends_the_queue(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 	const uint8_t *cqe;
 
 	s_post(&r->s, 3);
@@ -236,7 +194,7 @@ static void a_bad_key_ends_the_queue(void **state)
 
 static void a_queue_begins_anew_after_rst(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 
 	s_post(&r->s, 2);
 	receive(r, S_WQE_BYTES);
@@ -252,7 +210,7 @@ static void a_queue_begins_anew_after_rst(void **state)
 
 static void a_segment_too_short_is_an_error(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 
 	s_post(&r->s, 1);
 	ifc_st32((uint8_t *)h_mem(r->h, 2, r->s.rq.ring) + 16, S_STRIDE + 50);
@@ -264,7 +222,7 @@ static void a_segment_too_short_is_an_error(void **state)
 
 static void a_ring_that_cannot_be_read_is_catastrophic(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 
 	s_post(&r->s, 1);
 	d_eq_drain(&r->d2, &r->d2.async, -1);
@@ -277,7 +235,7 @@ static void a_ring_that_cannot_be_read_is_catastrophic(void **state)
 
 static void strides_have_limits(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 	struct d_in in;
 	uint8_t out[16], *wq;
 	struct e_rq rq = { .cq = r->s.rq.cq };
@@ -336,7 +294,7 @@ static void a_card_without_them_refuses(void **state)
 
 static void a_striding_queue_goes_on(void **state)
 {
-	struct rig *r = *state;
+	struct s_card *r = *state;
 	struct m_vf vf = { .h = r->h, .fn = 2 };
 	struct m_buf image = m_buf_new(r->h, 0, IMAGE, 0xf);
 	unsigned int from = m_vhca_id(r->h, 2), to = m_vhca_id(r->h, TO);
@@ -372,267 +330,13 @@ static void a_striding_queue_goes_on(void **state)
 	expect(r, 3 * S_STRIDE, 2, 0);
 }
 
-/* ---- UMR ----------------------------------------------------------------------------------- */
-
-static struct fwsim_mkey *key(struct rig *r)
-{
-	return fwsim_table_get(&r->d2.v->obj[FWSIM_OBJ_MKEY], r->s.key >> 8);
-}
-
-/* Send @wqe; the queue is made good again if it fails. */
-static void umr(struct rig *r, uint8_t *wqe, unsigned int len, enum ifc_cqe_synd synd)
-{
-	struct e_sq *sq = &r->s.icosq;
-
-	ifc_st32(wqe, (uint32_t)sq->pi << 8 | IFC_WQE_UMR);
-	s_send_umr(&r->s, wqe, len);
-	d_expect(&sq->cq, synd ? IFC_CQE_REQ_ERR : IFC_CQE_REQ, synd);
-	if (!synd)
-		return;
-	while (d_cqe(&sq->cq)) /* a WQE shorter than what was posted: the rest is flushed */
-		;
-	assert_int_equal(e_sq_move(sq, FWSIM_WQ_ERR, FWSIM_WQ_RST), IFC_ST_OK);
-	sq->pi = 0;
-	ifc_st32((uint8_t *)h_mem(r->h, r->d2.fn, sq->dbr) + 4, 0);
-	assert_int_equal(e_sq_move(sq, FWSIM_WQ_RST, FWSIM_WQ_RDY), IFC_ST_OK);
-}
-
-static void a_free_key_is_of_use_after_umr(void **state)
-{
-	struct rig *r = *state;
-
-	assert_int_equal(fwsim_mkey_check(r->d2.v, r->s.key, r->d2.pd, FWSIM_ACC_LW, 0, 1),
-			 FWSIM_MKEY_BAD_KEY);
-	assert_int_equal(key(r)->mtt.n, S_WQES * S_ENTRIES);
-	s_map(&r->s, 1);
-	assert_int_equal(fwsim_mkey_check(r->d2.v, r->s.key, r->d2.pd, FWSIM_ACC_LW, 0, 1),
-			 FWSIM_MKEY_OK);
-	assert_int_equal(fwsim_mkey_write(r->d2.v, r->s.key, r->d2.pd, FWSIM_ACC_LW,
-					  S_ENTRIES * FWSIM_PAGE + 5, "x", 1),
-			 FWSIM_MKEY_OK);
-	assert_int_equal(*s_byte(&r->s, 1, 5), 'x');
-	/* what no UMR has named is page 0 */
-	assert_int_equal(key(r)->mtt.addr[0], 0);
-	assert_int_equal(key(r)->mtt.addr[2 * S_ENTRIES], 0);
-}
-
-static void fields_that_the_mask_names_change(void **state)
-{
-	struct rig *r = *state;
-	uint8_t wqe[1024], *mkc = wqe + 64;
-	uint64_t page[4] = { r->s.mem, r->s.mem + 4096, r->s.mem + 8192, r->s.mem + 12288 };
-	uint32_t pd = d_alloc(&r->d2, MLX5_CMD_OP_ALLOC_PD), other = r->d2.pd;
-	unsigned int len = s_umr(&r->s, wqe, 0, 4, page);
-	uint32_t refs = ((struct fwsim_obj *)fwsim_table_get(&r->d2.v->obj[FWSIM_OBJ_PD], other))->refs;
-
-	ifc_st64(wqe + 24, MASK(29) | MASK(0) | MASK(6) | MASK(7) | MASK(13) | MASK(18) | MASK(19));
-	IFC_SET64(mkc, mkc, len, 0x3000);
-	IFC_SET64(mkc, mkc, start_addr, 0x700ff0);
-	IFC_SET(mkc, mkc, pd, pd);
-	IFC_SET(mkc, mkc, mkey_7_0, 0x43);
-	IFC_SET(mkc, mkc, rr, 1);
-	IFC_SET(mkc, mkc, rw, 1); /* is not in the mask */
-	umr(r, wqe, len, 0);
-	assert_int_equal(key(r)->variant, 0x43);
-	assert_int_equal(key(r)->access, FWSIM_ACC_LR | FWSIM_ACC_RR);
-	assert_int_equal(fwsim_mkey_check(r->d2.v, r->s.key ^ 1, pd, FWSIM_ACC_RR, 0x700ff0, 0x3000),
-			 FWSIM_MKEY_OK);
-	assert_int_equal(fwsim_mkey_check(r->d2.v, r->s.key ^ 1, pd, FWSIM_ACC_RR, 0x700ff0, 0x3001),
-			 FWSIM_MKEY_BOUNDS);
-	assert_int_equal(((struct fwsim_obj *)fwsim_table_get(&r->d2.v->obj[FWSIM_OBJ_PD], other))->refs,
-			 refs - 1);
-	assert_int_equal(((struct fwsim_obj *)fwsim_table_get(&r->d2.v->obj[FWSIM_OBJ_PD], pd))->refs, 1);
-}
-
-static void larger_pages_lose_their_low_bits(void **state)
-{
-	struct rig *r = *state;
-	uint64_t page[2] = { 0x11ffff, 0x22ffff };
-	uint8_t wqe[1024], *mkc = wqe + 64;
-	unsigned int len;
-
-	s_map(&r->s, 1);
-	len = s_umr(&r->s, wqe, 0, 2, page);
-	ifc_st64(wqe + 24, MASK(1));
-	IFC_SET(mkc, mkc, log_page_size, 16);
-	umr(r, wqe, len, 0);
-	for (unsigned int i = 0; i < key(r)->mtt.n; i++)
-		assert_int_equal(key(r)->mtt.addr[i] & 0xffff, 0);
-	assert_int_equal(key(r)->mtt.addr[1], 0x220000);
-}
-
-static void a_list_by_pointer(void **state)
-{
-	struct rig *r = *state;
-	struct d_mem m = d_mem(&r->d2, 4096);
-	uint64_t none[1] = { 0 };
-	uint8_t wqe[1024];
-
-	for (unsigned int i = 0; i < 8; i++)
-		ifc_st64(m.p + 100 + 8 * i, (uint64_t)(i + 1) << 12 | 3);
-	s_umr(&r->s, wqe, 4, 0, none);
-	ifc_st32(wqe + 4, r->s.icosq.sqn << 8 | (128 + 32) / 16);
-	wqe[16] = 0x10;
-	ifc_st16(wqe + 20, 4);
-	ifc_st32(wqe + 128, 24); /* in two pieces */
-	ifc_st32(wqe + 132, m.key);
-	ifc_st64(wqe + 136, m.addr + 100);
-	ifc_st32(wqe + 144, 1000);
-	ifc_st32(wqe + 148, m.key);
-	ifc_st64(wqe + 152, m.addr + 124);
-	umr(r, wqe, 160, 0);
-	for (unsigned int i = 0; i < 8; i++)
-		assert_int_equal(key(r)->mtt.addr[4 + i], (uint64_t)(i + 1) << 12);
-	ifc_st32(wqe + 132, m.key ^ 1);
-	umr(r, wqe, 160, IFC_CQE_SYND_LOCAL_PROT);
-	ifc_st32(wqe + 132, m.key);
-	ifc_st32(wqe + 144, 8); /* too little */
-	umr(r, wqe, 160, IFC_CQE_SYND_LOCAL_QP_OP);
-}
-
-/* Each bends a WQE that is good; nothing of it may take effect. */
-static void refused(struct rig *r, void (*bend)(uint8_t *wqe), enum ifc_cqe_synd synd)
-{
-	uint64_t page[8] = { 0x5000, 0x6000 };
-	uint32_t used = r->d2.v->pas_used;
-	struct fwsim_mkey was = *key(r);
-	unsigned int len;
-	uint8_t wqe[1024];
-
-	len = s_umr(&r->s, wqe, 0, 8, page);
-	bend(wqe);
-	umr(r, wqe, len, synd);
-	assert_memory_equal(key(r), &was, sizeof(was));
-	assert_int_equal(key(r)->mtt.addr[0], 0);
-	assert_int_equal(used, r->d2.v->pas_used);
-}
-
-static void bend_key(uint8_t *w) { w[15] ^= 1; }
-static void bend_index(uint8_t *w) { w[12] ^= 0x40; }
-static void bend_mask(uint8_t *w) { w[30] |= 1 << 4; /* BSF */ }
-static void bend_offset(uint8_t *w) { ifc_st16(w + 22, S_WQES * S_ENTRIES / 2 - 3); }
-static void bend_far(uint8_t *w) { ifc_st16(w + 22, 0xffff); }
-static void bend_length(uint8_t *w) { ifc_st16(w + 20, 5); }
-static void bend_short(uint8_t *w) { w[7] = 7; }
-static void bend_not_free(uint8_t *w) { w[16] |= 0x20; }
-static void bend_bsf(uint8_t *w) { w[16] &= 0x80; ifc_st16(w + 22, 1); }
-
-static void bend_range(uint8_t *w)
-{
-	ifc_st64(w + 24, MASK(29) | MASK(0));
-	IFC_SET64(mkc, w + 64, len, 1ULL << 40);
-}
-
-static void bend_page_size(uint8_t *w)
-{
-	ifc_st64(w + 24, MASK(29) | MASK(1));
-	IFC_SET(mkc, w + 64, log_page_size, 63);
-}
-
-static void bend_pd(uint8_t *w)
-{
-	ifc_st64(w + 24, MASK(29) | MASK(7));
-	IFC_SET(mkc, w + 64, pd, 0x999);
-}
-
-static void bend_qpn(uint8_t *w) { ifc_st64(w + 24, MASK(29) | MASK(14)); }
-
-static void a_wqe_that_is_refused_changes_nothing(void **state)
-{
-	struct rig *r = *state;
-
-	refused(r, bend_key, IFC_CQE_SYND_MW_BIND);
-	refused(r, bend_index, IFC_CQE_SYND_MW_BIND);
-	refused(r, bend_mask, IFC_CQE_SYND_LOCAL_QP_OP);
-	refused(r, bend_offset, IFC_CQE_SYND_MW_BIND);
-	refused(r, bend_far, IFC_CQE_SYND_MW_BIND);
-	refused(r, bend_length, IFC_CQE_SYND_LOCAL_QP_OP);
-	refused(r, bend_short, IFC_CQE_SYND_LOCAL_QP_OP);
-	refused(r, bend_not_free, IFC_CQE_SYND_MW_BIND);
-	refused(r, bend_bsf, IFC_CQE_SYND_LOCAL_QP_OP);
-	refused(r, bend_range, IFC_CQE_SYND_MW_BIND);
-	refused(r, bend_page_size, IFC_CQE_SYND_MW_BIND);
-	refused(r, bend_pd, IFC_CQE_SYND_MW_BIND);
-	refused(r, bend_qpn, IFC_CQE_SYND_MW_BIND);
-}
-
-static void check_free_wants_a_free_key(void **state)
-{
-	struct rig *r = *state;
-	uint8_t wqe[1024];
-	uint64_t none[1] = { 0 };
-	unsigned int len = s_umr(&r->s, wqe, 0, 0, none);
-
-	wqe[16] = 0x50;
-	umr(r, wqe, len, 0);
-	umr(r, wqe, len, IFC_CQE_SYND_MW_BIND);
-	wqe[16] = 0x30;
-	umr(r, wqe, len, 0);
-}
-
-static void not_every_key_and_queue_does_umr(void **state)
-{
-	struct rig *r = *state;
-	struct d_mem m = d_mem(&r->d2, 4096); /* without umr_en */
-	struct e_sq sq;
-	uint8_t wqe[1024];
-	uint64_t none[1] = { 0 };
-	unsigned int len = s_umr(&r->s, wqe, 0, 0, none);
-
-	ifc_st32(wqe + 12, m.key);
-	umr(r, wqe, len, IFC_CQE_SYND_MW_BIND);
-	e_sq(&r->d2, &sq); /* without reg_umr */
-	s_umr(&r->s, wqe, 0, 0, none);
-	ifc_st32(wqe + 4, sq.sqn << 8 | 8);
-	e_post_raw(&sq, wqe, len);
-	e_ring(&sq);
-	d_expect(&sq.cq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_LOCAL_QP_OP);
-	assert_true(key(r)->free);
-}
-
-static void a_key_of_another_pd_is_left_alone(void **state)
-{
-	struct rig *r = *state;
-	uint64_t none[1] = { 0 };
-	uint8_t wqe[1024];
-	unsigned int len = s_umr(&r->s, wqe, 0, 0, none);
-	uint32_t pd = r->d2.pd;
-
-	key(r)->pd = d_alloc(&r->d2, MLX5_CMD_OP_ALLOC_PD);
-	umr(r, wqe, len, IFC_CQE_SYND_MW_BIND);
-	key(r)->pd = pd;
-	umr(r, wqe, len, 0);
-}
-
-static void a_list_has_an_end(void **state)
-{
-	struct rig *r = *state;
-	uint8_t out[16], *mkc;
-	struct d_in in;
-
-	d_mkey_in(&r->d2, &in, 0, 0);
-	in.len = IFC_SZ(create_mkey_in);
-	mkc = IFC_PTR(create_mkey_in, in.b, memory_key_mkey_entry);
-	IFC_SET(create_mkey_in, in.b, translations_octword_actual_size, 0);
-	IFC_SET(mkc, mkc, free, 1);
-	IFC_SET(mkc, mkc, umr_en, 1);
-	IFC_SET(mkc, mkc, translations_octword_size, FWSIM_MAX_PAS / 2 + 1);
-	assert_int_equal(D_EXEC(&r->d2, &in, out), IFC_ST_LIM_ERR);
-	IFC_SET(mkc, mkc, translations_octword_size, 0xffffffff);
-	assert_int_equal(D_EXEC(&r->d2, &in, out), IFC_ST_LIM_ERR);
-	IFC_SET(mkc, mkc, translations_octword_size, FWSIM_MAX_PAS / 2); /* some are used already */
-	assert_int_equal(D_EXEC(&r->d2, &in, out), IFC_ST_LIM_ERR);
-	IFC_SET(mkc, mkc, translations_octword_size, 4);
-	assert_int_equal(D_EXEC(&r->d2, &in, out), IFC_ST_OK);
-}
-
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, s_setup, s_teardown)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		T(frames_share_a_wqe),
-		cmocka_unit_test_setup_teardown(a_ring_goes_on_with_the_next_place, setup_cyclic, teardown),
+		cmocka_unit_test_setup_teardown(a_ring_goes_on_with_the_next_place, s_setup_cyclic, s_teardown),
 		T(what_is_left_is_filler),
 		T(filler_comes_once_when_nothing_is_posted),
 		T(without_a_wqe_the_counter_tells),
@@ -645,15 +349,6 @@ int main(void)
 		T(strides_have_limits),
 		cmocka_unit_test(a_card_without_them_refuses),
 		T(a_striding_queue_goes_on),
-		T(a_free_key_is_of_use_after_umr),
-		T(fields_that_the_mask_names_change),
-		T(larger_pages_lose_their_low_bits),
-		T(a_list_by_pointer),
-		T(a_wqe_that_is_refused_changes_nothing),
-		T(check_free_wants_a_free_key),
-		T(not_every_key_and_queue_does_umr),
-		T(a_key_of_another_pd_is_left_alone),
-		T(a_list_has_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
