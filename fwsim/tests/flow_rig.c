@@ -224,3 +224,29 @@ void flow_frame_ip(uint8_t *data, size_t len, unsigned int dst, unsigned int src
 	if (protocol == 6)
 		data[46] = 0x50;
 }
+
+uint32_t flow_must_table(struct flow_rig *r, unsigned int level, unsigned int log_size, uint32_t miss)
+{
+	assert_int_equal(flow_table(r, level, log_size, miss), IFC_ST_OK);
+	return r->id;
+}
+
+uint32_t flow_must_group(struct flow_rig *r, uint32_t table, uint32_t start, uint32_t end, unsigned int enable,
+			 const uint8_t *criteria)
+{
+	assert_int_equal(flow_group(r, table, start, end, enable, criteria), IFC_ST_OK);
+	return r->id;
+}
+
+void flow_must_entry(struct flow_rig *r, uint32_t table, uint32_t group, struct fwsim_flow_spec s)
+{
+	assert_int_equal(flow_entry(r, table, group, 0, &s), IFC_ST_OK);
+}
+
+struct harness *flow_booted(void)
+{
+	struct harness *h = h_new(NULL);
+
+	h_boot(h, 1); /* and the PF */
+	return h;
+}

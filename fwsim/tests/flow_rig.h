@@ -35,6 +35,14 @@ struct fwsim_flow_counter flow_counter_read(struct flow_rig *r, uint32_t id, boo
 /* A TIR that is only a number. */
 uint32_t flow_tir(struct flow_rig *r);
 
+/* Those above, where all is OK; the number of what was made. */
+uint32_t flow_must_table(struct flow_rig *r, unsigned int level, unsigned int log_size, uint32_t miss);
+uint32_t flow_must_group(struct flow_rig *r, uint32_t table, uint32_t start, uint32_t end, unsigned int enable,
+			 const uint8_t *criteria);
+void flow_must_entry(struct flow_rig *r, uint32_t table, uint32_t group, struct fwsim_flow_spec s);
+/* A card with a driver of the PF and one of VF 0. */
+struct harness *flow_booted(void);
+
 #define FLOW_OUTER(p, fld, v) IFC_SET(fte_match_set_lyr_2_4, (p), fld, (v))
 #define FLOW_MISC(p, fld, v) IFC_SET(fte_match_set_misc, (p) + IFC_SZ(fte_match_set_lyr_2_4), fld, (v))
 
