@@ -245,6 +245,24 @@ int d_cq_teardown(void **state)
 	return 0;
 }
 
+bool d_cq_post(struct d_cq_rig *r, enum ifc_cqe_op op, bool solicited)
+{
+	uint8_t cqe[64] = { 0 };
+
+	cqe[63] = (uint8_t)(op << 4 | 1); /* a wrong owner bit is to be put right */
+	return fwsim_cq_post(r->d.v, r->cq.cqn, cqe, solicited);
+}
+
+unsigned int d_cq_msix(struct d_cq_rig *r)
+{
+	return h_msix(r->h, 1, D_COMP_VECTOR);
+}
+
+unsigned int d_cq_events(struct d_cq_rig *r)
+{
+	return d_eq_drain(&r->d, &r->d.comp, IFC_EVENT_COMP);
+}
+
 void d_qp_in(struct d_fn *d, struct d_in *in, struct d_qp *qp)
 {
 	size_t size = (D_RQ_STRIDE << D_LOG_RQ) + (64u << D_LOG_SQ);

@@ -111,6 +111,11 @@ struct d_cq_rig {
 };
 int d_cq_setup(void **state);
 int d_cq_teardown(void **state);
+/* A CQE of the card's, without a QP; interrupts of its events. */
+bool d_cq_post(struct d_cq_rig *r, enum ifc_cqe_op op, bool solicited);
+unsigned int d_cq_msix(struct d_cq_rig *r);
+/* Completion EQEs there, all consumed and the EQ armed anew. */
+unsigned int d_cq_events(struct d_cq_rig *r);
 
 void d_qp_in(struct d_fn *d, struct d_in *in, struct d_qp *qp);
 void d_qp(struct d_fn *d, struct d_qp *qp); /* with CQs of its own */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Event and completion queues: entries, owner bits, arming, interrupts, overrun, stop and resume. */
+/* Event queues: entries, owner bits, arming, interrupts, overrun; what a stop holds back of both kinds of queue. */
 #include "data_rig.h"
-
-#include <string.h>
 
 static void post_event(struct d_cq_rig *r, uint8_t type)
 {
@@ -11,25 +9,6 @@ static void post_event(struct d_cq_rig *r, uint8_t type)
 	for (unsigned int i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(0xa0 + i);
 	fwsim_event_post(r->d.v, type, 7, data);
-}
-
-static bool post_cqe(struct d_cq_rig *r, enum ifc_cqe_op op, bool solicited)
-{
-	uint8_t cqe[64] = { 0 };
-
-	cqe[63] = (uint8_t)(op << 4 | 1); /* a wrong owner bit is to be put right */
-	return fwsim_cq_post(r->d.v, r->cq.cqn, cqe, solicited);
-}
-
-static unsigned int comp_msix(struct d_cq_rig *r)
-{
-	return h_msix(r->h, 1, D_COMP_VECTOR);
-}
-
-/* Completion EQEs there, all consumed and the EQ armed anew. */
-static unsigned int comp_events(struct d_cq_rig *r)
-{
-	return d_eq_drain(&r->d, &r->d.comp, IFC_EVENT_COMP);
 }
 
 /* ---- event queues -------------------------------------------------------------------------- */
@@ -214,265 +193,13 @@ static void query_eq_shows_indices_and_arm(void **state)
 	assert_int_equal(IFC_GET(eqc, eqc, consumer_counter), 0);
 }
 
-/* ---- completion queues --------------------------------------------------------------------- */
-
-static void new_cq_is_not_armed(void **state)
-{
-	struct d_cq_rig *r = *state;
-
-	assert_true(post_cqe(r, IFC_CQE_REQ, false));
-	assert_int_equal(comp_events(r), 0);
-	assert_non_null(d_cqe(&r->cq));
-}
-
-static void cq_makes_one_event_per_arm(void **state)
-{
-	struct d_cq_rig *r = *state;
-	const uint8_t *e;
-
-	d_cq_arm(&r->cq, false);
-	post_cqe(r, IFC_CQE_REQ, false);
-	post_cqe(r, IFC_CQE_REQ, false);
-	assert_int_equal(comp_msix(r), 1);
-	e = d_eqe(&r->d, &r->d.comp);
-	assert_non_null(e);
-	assert_int_equal(e[1], IFC_EVENT_COMP);
-	assert_int_equal(ifc_ld32(e + 0x38), r->cq.cqn);
-	assert_int_equal(comp_events(r), 0);
-}
-
-/* The driver polls until empty and arms; what came in between must not be lost. */
-static void cqe_between_poll_and_arm_fires_at_once(void **state)
-{
-	struct d_cq_rig *r = *state;
-
-	d_cq_arm(&r->cq, false);
-	post_cqe(r, IFC_CQE_REQ, false);
-	assert_int_equal(comp_events(r), 1);
-	while (d_cqe(&r->cq))
-		;
-	post_cqe(r, IFC_CQE_REQ, false);
-	assert_int_equal(comp_events(r), 0);
-	d_cq_arm(&r->cq, false);
-	assert_int_equal(comp_events(r), 1);
-	/* told already, though not consumed: no second event for the same entry */
-	d_cq_arm(&r->cq, false);
-	assert_int_equal(comp_events(r), 0);
-	post_cqe(r, IFC_CQE_REQ, false);
-	assert_int_equal(comp_events(r), 1);
-}
-
-static void solicited_arm_waits_for_solicited_or_error(void **state)
-{
-	struct d_cq_rig *r = *state;
-
-	d_cq_arm(&r->cq, true);
-	post_cqe(r, IFC_CQE_RESP_SEND, false);
-	assert_int_equal(comp_events(r), 0);
-	post_cqe(r, IFC_CQE_RESP_SEND, true);
-	assert_int_equal(comp_events(r), 1);
-	while (d_cqe(&r->cq))
-		;
-	d_cq_arm(&r->cq, true);
-	post_cqe(r, IFC_CQE_RESP_SEND, false);
-	assert_int_equal(comp_events(r), 0);
-	post_cqe(r, IFC_CQE_REQ_ERR, false);
-	assert_int_equal(comp_events(r), 1);
-	while (d_cqe(&r->cq))
-		;
-	/* one that is there before the arm counts */
-	post_cqe(r, IFC_CQE_RESP_SEND, true);
-	post_cqe(r, IFC_CQE_RESP_SEND, false);
-	d_cq_arm(&r->cq, true);
-	assert_int_equal(comp_events(r), 1);
-	/* and one that is not solicited does not */
-	while (d_cqe(&r->cq))
-		;
-	post_cqe(r, IFC_CQE_RESP_SEND, false);
-	d_cq_arm(&r->cq, true);
-	assert_int_equal(comp_events(r), 0);
-}
-
-static void cq_owner_bit_turns_and_counters_wrap(void **state)
-{
-	struct d_cq_rig *r = *state;
-	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
-	unsigned int events = 0;
-
-	cq->pi = cq->ci = cq->last_notified = cq->last_solicited = 0xfffff0;
-	r->cq.ci = 0xfffff0;
-	ifc_st32(h_mem(r->h, 1, r->cq.dbr), 0xfffff0);
-	for (unsigned int i = 0; i < 40; i++) {
-		const uint8_t *e;
-
-		d_cq_arm(&r->cq, i & 1);
-		assert_true(post_cqe(r, IFC_CQE_REQ, true));
-		events += comp_events(r);
-		e = (const uint8_t *)h_mem(r->h, 1, r->cq.addr) + (r->cq.ci & 7) * 64;
-		assert_int_equal(e[63] & 1, r->cq.ci >> 3 & 1);
-		assert_non_null(d_cqe(&r->cq));
-	}
-	assert_int_equal(events, 40);
-}
-
-/* Solicited long ago, then millions of entries that are not: no event for the one long consumed. */
-static void solicited_long_ago_does_not_come_back(void **state)
-{
-	struct d_cq_rig *r = *state;
-	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
-
-	post_cqe(r, IFC_CQE_RESP_SEND, true);
-	for (unsigned int i = 1; i <= 48; i++) {
-		cq->pi = r->cq.ci = i * 0x100000 & 0xffffff;
-		d_cq_arm(&r->cq, true);
-		assert_int_equal(comp_events(r), 0);
-	}
-}
-
-static void cq_overrun_makes_an_error_event(void **state)
-{
-	struct d_cq_rig *r = *state;
-	const uint8_t *e;
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < 8; i++)
-		assert_true(post_cqe(r, IFC_CQE_REQ, false));
-	assert_false(post_cqe(r, IFC_CQE_REQ, false));
-	e = d_eqe(&r->d, &r->d.async);
-	assert_non_null(e);
-	assert_int_equal(e[1], IFC_EVENT_CQ_ERROR);
-	assert_int_equal(ifc_ld32(e + 0x20), r->cq.cqn);
-	assert_int_equal(e[0x2b], 1);
-	while (d_cqe(&r->cq))
-		n++;
-	assert_int_equal(n, 8);
-	assert_false(post_cqe(r, IFC_CQE_REQ, false)); /* for good, and silently */
-	assert_null(d_eqe(&r->d, &r->d.async));
-}
-
-/* Only the doorbell record tells the card what has been consumed, without any doorbell. */
-static void cq_reads_the_doorbell_record(void **state)
-{
-	struct d_cq_rig *r = *state;
-
-	for (unsigned int i = 0; i < 100; i++) {
-		assert_true(post_cqe(r, IFC_CQE_REQ, false));
-		assert_non_null(d_cqe(&r->cq));
-	}
-}
-
-static void cq_that_ignores_overrun_runs_on(void **state)
-{
-	struct d_cq_rig *r = *state;
-	IFC_BUF(create_cq_out, out);
-	struct d_in in;
-
-	d_cq_in(&r->d, &in, &r->cq, 3);
-	IFC_SET(create_cq_in, in.b, cq_context.oi, 1);
-	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_OK);
-	r->cq.cqn = IFC_GET(create_cq_out, out, cqn);
-	for (unsigned int i = 0; i < 50; i++)
-		assert_true(post_cqe(r, IFC_CQE_REQ, false));
-}
-
-static void cq_write_that_the_bus_refuses_is_an_error(void **state)
-{
-	struct d_cq_rig *r = *state;
-	const uint8_t *e;
-
-	h_dma_fail(r->h, 1, r->cq.addr, 64);
-	assert_false(post_cqe(r, IFC_CQE_REQ, false));
-	e = d_eqe(&r->d, &r->d.async);
-	assert_non_null(e);
-	assert_int_equal(e[1], IFC_EVENT_CQ_ERROR);
-	assert_int_equal(e[0x2b], 2);
-}
-
-static void cq_page_offset_counts_in_64ths_of_the_page(void **state)
-{
-	struct d_cq_rig *r = *state;
-	uint64_t addr = h_alloc(r->h, 1, 2u << 16, 1u << 16);
-	IFC_BUF(create_cq_out, out);
-	struct d_in in;
-
-	d_cq_in(&r->d, &in, &r->cq, 3);
-	in.len = IFC_SZ(create_cq_in);
-	d_in_pas(&in, addr, 1);
-	IFC_SET(create_cq_in, in.b, cq_context.log_page_size, 4);
-	IFC_SET(create_cq_in, in.b, cq_context.page_offset, 3);
-	assert_int_equal(D_EXEC(&r->d, &in, out), IFC_ST_OK);
-	r->cq.cqn = IFC_GET(create_cq_out, out, cqn);
-	h_dma_clear(r->h);
-	assert_true(post_cqe(r, IFC_CQE_REQ, false));
-	assert_true(h_dma_wrote(r->h, 1, addr + 3 * 1024, 64));
-	assert_false(h_dma_wrote(r->h, 1, addr, 3 * 1024));
-}
-
-static void cq_refusals_say_why(void **state)
-{
-	struct d_cq_rig *r = *state;
-	IFC_BUF(create_cq_out, out);
-	struct d_in in;
-	struct d_cq cq;
-	uint8_t *cqc = IFC_PTR(create_cq_in, in.b, cq_context);
-
-#define REFUSED(fld, val, st, why)                                                                 \
-	do {                                                                                       \
-		d_cq_in(&r->d, &in, &cq, 3);                                                       \
-		IFC_SET(cqc, cqc, fld, val);                                                       \
-		h_trace_clear(r->h);                                                               \
-		assert_int_equal(D_EXEC(&r->d, &in, out), st);                                     \
-		assert_non_null(h_trace_find(r->h, FWSIM_TRACE_CMD, why));                         \
-	} while (0)
-	REFUSED(cqe_sz, 1, IFC_ST_BAD_PARAM, "cqe_sz");
-	REFUSED(cc, 1, IFC_ST_BAD_PARAM, "collapsed");
-	REFUSED(cqe_comp_en, 1, IFC_ST_BAD_PARAM, "compression");
-	REFUSED(log_cq_size, 23, IFC_ST_BAD_PARAM, "no ring");
-	REFUSED(log_cq_size, 7, IFC_ST_BAD_PARAM, "does not cover");
-	REFUSED(uar_page, 3, IFC_ST_BAD_RES, "no such UAR");
-	REFUSED(c_eqn_or_apu_element, 60, IFC_ST_BAD_RES, "no such EQ");
-	REFUSED(c_eqn_or_apu_element, 0xffffffff, IFC_ST_BAD_RES, "no such EQ");
-	REFUSED(page_offset, 63, IFC_ST_BAD_PARAM, "does not cover");
-}
-
-static void modify_cq_takes_moderation(void **state)
-{
-	struct d_cq_rig *r = *state;
-	uint8_t in[IFC_SZ(modify_cq_in)] = { 0 }, out[IFC_SZ(query_cq_out)];
-
-	IFC_SET(modify_cq_in, in, opcode, MLX5_CMD_OP_MODIFY_CQ);
-	IFC_SET(modify_cq_in, in, cqn, r->cq.cqn);
-	ifc_st32(in + 12, 3);
-	IFC_SET(modify_cq_in, in, cq_context.cq_period, 16);
-	IFC_SET(modify_cq_in, in, cq_context.cq_max_count, 32);
-	assert_int_equal(h_cmd(r->h, 1, in, sizeof(in), out, 16), IFC_ST_OK);
-	assert_int_equal(d_simple(&r->d, MLX5_CMD_OP_QUERY_CQ, r->cq.cqn, out, sizeof(out)),
-			 IFC_ST_OK);
-	assert_int_equal(IFC_GET(query_cq_out, out, cq_context.cq_max_count), 32);
-	IFC_SET(modify_cq_in, in, op_mod, 1);
-	assert_int_equal(h_cmd(r->h, 1, in, sizeof(in), out, 16), IFC_ST_BAD_PARAM);
-	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_CMD, "resize"));
-}
-
-static void cq_doorbell_with_a_wild_index_is_ignored(void **state)
-{
-	struct d_cq_rig *r = *state;
-
-	h_db_cq(r->h, 1, r->d.uar, r->cq.cqn, 0x123456);
-	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_IGNORED, "consumer index 0x123456"));
-	h_db_cq(r->h, 1, r->d.uar, 0xabc, 0);
-	assert_non_null(h_trace_find(r->h, FWSIM_TRACE_IGNORED, "CQ 0xabc"));
-	post_cqe(r, IFC_CQE_REQ, false);
-	assert_int_equal(comp_events(r), 0);
-}
-
 /* ---- stop and resume ----------------------------------------------------------------------- */
 
 static void stopped_vhca_latches_doorbells(void **state)
 {
 	struct d_cq_rig *r = *state;
 
-	post_cqe(r, IFC_CQE_REQ, false);
+	d_cq_post(r, IFC_CQE_REQ, false);
 	d_set_mig(r->d.v, FWSIM_MIG_STOPPED);
 	h_dma_clear(r->h);
 	d_cq_arm(&r->cq, false);
@@ -480,8 +207,8 @@ static void stopped_vhca_latches_doorbells(void **state)
 	assert_int_equal(r->h->fn[1].msix_total, 0);
 	assert_false(h_dma_wrote(r->h, ~0u, 0, 0));
 	d_set_mig(r->d.v, FWSIM_MIG_RUNNING);
-	assert_int_equal(comp_msix(r), 1);
-	assert_int_equal(comp_events(r), 1);
+	assert_int_equal(d_cq_msix(r), 1);
+	assert_int_equal(d_cq_events(r), 1);
 }
 
 static void resume_signals_every_eq_with_entries(void **state)
@@ -489,7 +216,7 @@ static void resume_signals_every_eq_with_entries(void **state)
 	struct d_cq_rig *r = *state;
 
 	d_cq_arm(&r->cq, false);
-	post_cqe(r, IFC_CQE_REQ, false);
+	d_cq_post(r, IFC_CQE_REQ, false);
 	post_event(r, 5);
 	assert_int_equal(r->h->fn[1].msix_total, 2);
 	d_set_mig(r->d.v, FWSIM_MIG_STOPPED);
@@ -545,7 +272,7 @@ static void cq_doorbell_after_responder_resume_supersedes_latched(void **state)
 	struct d_cq_rig *r = *state;
 	struct fwsim_cq *cq = fwsim_table_get(&r->d.v->obj[FWSIM_OBJ_CQ], r->cq.cqn);
 
-	post_cqe(r, IFC_CQE_REQ, false);
+	d_cq_post(r, IFC_CQE_REQ, false);
 	d_set_mig(r->d.v, FWSIM_MIG_STOPPED);
 	d_cq_arm(&r->cq, false); /* would be met at once, by the entry that is there */
 	assert_true(cq->db_latched);
@@ -557,9 +284,9 @@ static void cq_doorbell_after_responder_resume_supersedes_latched(void **state)
 	d_set_mig(r->d.v, FWSIM_MIG_RUNNING);
 	assert_int_equal(cq->ci, 1);
 	assert_int_equal(cq->arm, FWSIM_ARM_SOLICITED);
-	assert_int_equal(comp_events(r), 0);
-	post_cqe(r, IFC_CQE_RESP_SEND, true);
-	assert_int_equal(comp_events(r), 1);
+	assert_int_equal(d_cq_events(r), 0);
+	d_cq_post(r, IFC_CQE_RESP_SEND, true);
+	assert_int_equal(d_cq_events(r), 1);
 }
 
 /* The port may go down and up while a VHCA is stopped; it is told how things are when it runs again. */
@@ -612,7 +339,7 @@ static void rings_in_the_own_bar_do_no_harm(void **state)
 	cq->buf.addr[0] = page;
 	for (unsigned int i = 0; i < 200; i++) {
 		d_cq_arm(&r->cq, false);
-		post_cqe(r, IFC_CQE_REQ, true);
+		d_cq_post(r, IFC_CQE_REQ, true);
 		post_event(r, 5);
 		r->cq.ci++;
 		ifc_st32(h_mem(r->h, 1, r->cq.dbr), r->cq.ci & 0xffffff);
@@ -634,20 +361,6 @@ int main(void)
 		TEST(command_and_page_events_go_to_their_eq),
 		TEST(eq_refusals_say_why),
 		TEST(query_eq_shows_indices_and_arm),
-		TEST(new_cq_is_not_armed),
-		TEST(cq_makes_one_event_per_arm),
-		TEST(cqe_between_poll_and_arm_fires_at_once),
-		TEST(solicited_arm_waits_for_solicited_or_error),
-		TEST(cq_owner_bit_turns_and_counters_wrap),
-		TEST(solicited_long_ago_does_not_come_back),
-		TEST(cq_overrun_makes_an_error_event),
-		TEST(cq_reads_the_doorbell_record),
-		TEST(cq_that_ignores_overrun_runs_on),
-		TEST(cq_write_that_the_bus_refuses_is_an_error),
-		TEST(cq_page_offset_counts_in_64ths_of_the_page),
-		TEST(cq_refusals_say_why),
-		TEST(modify_cq_takes_moderation),
-		TEST(cq_doorbell_with_a_wild_index_is_ignored),
 		TEST(stopped_vhca_latches_doorbells),
 		TEST(resume_signals_every_eq_with_entries),
 		TEST(latched_consumer_index_counts_before_the_signal),
