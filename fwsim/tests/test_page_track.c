@@ -18,7 +18,7 @@ static void create_checks_every_number(void **state)
 		{ "empty range", IFC_ST_BAD_PARAM }, { "range that wraps", IFC_ST_BAD_PARAM },
 		{ "ranges overlap", IFC_ST_BAD_PARAM }, { "more than the space", IFC_ST_BAD_PARAM },
 		{ "no such QP", IFC_ST_BAD_RES }, { "QP with a send queue", IFC_ST_BAD_PARAM },
-		{ "QP not in RTS", IFC_ST_BAD_QP_STATE }, { "T_VF not enabled", IFC_ST_BAD_RES },
+		{ "QP not in RTS", IFC_ST_BAD_QP_STATE }, { "VF not enabled", IFC_ST_BAD_RES },
 	};
 	struct t_rig *r = *state;
 	struct d_qp plain;
