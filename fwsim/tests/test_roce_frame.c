@@ -88,7 +88,7 @@ static void known_packet_is_read(void **state)
 
 	(void)state;
 	assert_null(parse(known_send, sizeof(known_send), &pkt));
-	assert_int_equal(pkt.opcode, ROCE_UC | ROCE_SEND_ONLY);
+	assert_int_equal(pkt.opcode, (unsigned int)ROCE_UC | ROCE_SEND_ONLY);
 	assert_int_equal(pkt.dqpn, 211);
 	assert_int_equal(pkt.psn, 13571856);
 	assert_int_equal(pkt.data_len, 18);

@@ -217,7 +217,7 @@ static void packets_of_others(void **state)
 	struct r_pair *r = *state;
 	uint8_t gid[IFC_SZ(roce_addr_layout)], frame[ROCE_FRAME_MAX];
 	struct fwsim_qp *qp = d_core_qp(&r->a);
-	struct roce_packet pkt = { .opcode = ROCE_RC | ROCE_WRITE_ONLY, .dqpn = r->b.qpn };
+	struct roce_packet pkt = { .opcode = (unsigned int)ROCE_RC | ROCE_WRITE_ONLY, .dqpn = r->b.qpn };
 	struct roce_path path;
 	struct harness *h = r->d2.h;
 	struct e_rq rq;
@@ -241,10 +241,10 @@ static void packets_of_others(void **state)
 	SEND();
 	assert_true(traced(h, "no QP of that number"));
 	pkt.dqpn = r->b.qpn;
-	pkt.opcode = ROCE_UC | ROCE_WRITE_ONLY;
+	pkt.opcode = (unsigned int)ROCE_UC | ROCE_WRITE_ONLY;
 	SEND();
 	assert_true(traced(h, "another service type"));
-	pkt.opcode = ROCE_RC | ROCE_WRITE_ONLY;
+	pkt.opcode = (unsigned int)ROCE_RC | ROCE_WRITE_ONLY;
 	gid[15]++;
 	SEND();
 	assert_true(traced(h, "connected to another address"));
