@@ -31,7 +31,7 @@ help:
 	@echo '  make check-all   all tests: every kernel, every size            90 min   60 min'
 	@echo '  make check KERNEL=kasan   what of it runs in a VM, under KASAN  60 min   40 min'
 	@echo '  make fuzz [TIME=S] [F=NAME]  every fuzzer, or one, for S seconds (60), with ASan and UBSan'
-	@echo '  make bench-data  speed of the data path, beside memcpy           3 min      1 min'
+	@echo '  make bench-data  speed beside memcpy, igb, virtio-net and rxe   30 min     15 min'
 	@echo '  make coverage  lines that native tests and fuzzers execute       3 min      3 min'
 	@echo '  make check-clients  programs of others: rdma-core, perftest, iperf3     40 min   20 min'
 	@echo '  make contract    all 108 statements of the migration contract  50 min   25 min'
