@@ -122,7 +122,6 @@ def namespace_of(function: Path) -> str:
         sh("ip", "netns", "add", ns)
         sh("ip", "link", "set", dev, "netns", ns)
         sh("ip", "link", "set", dev, "name", "eth", ns=ns)
-        sh("ip", "link", "set", "eth", "up", ns=ns)
         NAMESPACES[function] = ns
     return NAMESPACES[function]
 
@@ -132,6 +131,8 @@ def link(name: str, sender: Path, receiver: Path) -> Link:
     ns = namespace_of(sender), namespace_of(receiver)
     for host, n in enumerate(ns, 1):
         sh("ip", "addr", "add", f"10.77.{net}.{host}/24", "dev", "eth", ns=n)
+    for n in ns:
+        sh("ip", "link", "set", "eth", "up", ns=n)
     made = Link(name, ns, f"10.77.{net}.2")
     wait_for(f"link of {name}", made.up)
     sh("ping", "-q", "-c", "1", "-W", "10", made.address, ns=ns[0])
@@ -183,14 +184,14 @@ def links(card: list[Path]) -> list[Link]:
         raise Trouble("no igb card; scripts/vm run --other-nics")
     wait_for("net device of igb", lambda: child(igb[0], "net"))
     # the PF decides over its VFs' link, and only when it is up itself
-    namespace_of(igb[0])
+    sh("ip", "link", "set", "eth", "up", ns=namespace_of(igb[0]))
     vf = virtual_functions(igb[0], 1)[0]
     made.append(link("igb VF to PF", vf, igb[0]))
     sh("modprobe", "virtio_net")
     virtio = find("0x1af4", "0x1041")
     if len(virtio) != 2:
         raise Trouble(f"{len(virtio)} virtio-net devices; scripts/vm run --other-nics")
-    made.append(link("virtio-net, hub", *virtio))
+    made.append(link("virtio-net", *virtio))
     return made
 
 
