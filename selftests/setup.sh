@@ -60,7 +60,10 @@ load() {
 			modprobe -a mlx5_core vfio-pci-core || die "no mlx5_core or vfio-pci-core"
 		# modules of some kernels only
 		modprobe -qa iova_bitmap libcrc32c 2>/dev/null
-		ko=${VFMIG_KO:-$TOP/build/driver/$(uname -r)/mlx5_vfmig.ko}
+		release=$(uname -r)
+		# the same kernel with a VFIO core that can report dirty pages
+		[ "${VFMIG_KERNEL:-}" != stock-dirty ] || release=$release-dirty
+		ko=${VFMIG_KO:-$TOP/build/driver/$release/mlx5_vfmig.ko}
 		if [ -e "$ko" ]; then
 			insmod "$ko" || die "insmod $ko failed"
 		else
