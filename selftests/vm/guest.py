@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -13,7 +14,8 @@ from typing import Any
 from qemu.qmp import QMPError
 from qemu.qmp.legacy import QEMUMonitorProtocol
 
-BOOT_S = 300
+SLOW = max(1, int(os.environ.get("VFMIG_SLOW", 1)))  # how much slower than usual the machine is; so all bounds
+BOOT_S = 300 * SLOW
 # EPYC without what the host's processor, which is TCG's, does not have
 CPU = "EPYC,-vme,-fxsr-opt,-misalignsse,-osvw,-xsavec"
 WORK = re.compile(r"(\d+) work (\w+) done=(\d+) bad=(\d+) lost=(\d+) gap_ms=(\d+)(?: why=\"(.*)\")?$")
@@ -70,7 +72,7 @@ class Guest:
         self.connect(socket)
 
     def connect(self, socket: Path) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 30 * SLOW
         while True:
             try:
                 self.qmp.connect()
@@ -132,7 +134,7 @@ class Guest:
 
     def wait_work(self, kinds: int, more: int, since: dict[str, Work] | None = None, seconds: float = 60) -> dict[str, Work]:
         """Until each of KINDS kinds of work has done MORE than SINCE; its reports."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * SLOW
         before = since or {}
         while True:
             self.check_alive()
@@ -152,7 +154,7 @@ class Guest:
             except (OSError, QMPError):
                 pass
             try:
-                self.process.wait(10)
+                self.process.wait(10 * SLOW)
             except subprocess.TimeoutExpired:
                 self.kill()
         try:
@@ -162,4 +164,4 @@ class Guest:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(30 * SLOW)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guest import Event, Guest, GuestError, Work
+from guest import SLOW, Event, Guest, GuestError, Work
 from driver_trace import Trace
 
 PCI = Path("/sys/bus/pci/devices")
@@ -70,6 +70,7 @@ def diag(text: str) -> None:
 
 def until(what: str, condition: Callable[[], Any], seconds: float = 30) -> Any:
     """The first true value of CONDITION, looked at ten times a second."""
+    seconds *= SLOW
     end = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > end:
