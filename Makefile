@@ -42,7 +42,7 @@ help:
 	@echo '  make toolbox   the Debian root with all tools (2 GB)             2 min      0 s'
 	@echo '  make qemu      QEMU with the simulated card (1.2 GB)             6 min      5 s'
 	@echo '  make kernel    the test kernel and the stock one (4 GB)         15 min      0 s'
-	@echo '  make lint      style and layering checks                         3 min     60 s'
+	@echo '  make lint      style, warnings and layering                      3 min     60 s'
 	@echo '  make install   the simulator QEMU and docs under PREFIX ($(PREFIX))'
 	@echo '  make clean     remove build/       make distclean   and the cache folder'
 	@echo

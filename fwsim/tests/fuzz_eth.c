@@ -294,7 +294,7 @@ static void step_umr(struct fuzz_input *in, struct side *s)
 	ifc_st32(wqe + 12, (b & 16 ? s->f.key : s->umr) << 8);
 	wqe[16] = b & 32 ? (uint8_t)fuzz_take(in) : 0x90;
 	ifc_st16(wqe + 20, (uint16_t)(n / 2));
-	ifc_st16(wqe + 22, fuzz_take(in) % 5);
+	ifc_st16(wqe + 22, (uint16_t)(fuzz_take(in) % 5));
 	ifc_st64(wqe + 24, 1ULL << 29);
 	if (b & 64) {
 		take_to(in, wqe + 24, 8);

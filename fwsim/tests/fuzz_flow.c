@@ -153,7 +153,7 @@ static void vport(struct world *w)
 
 	switch (b >> 4) {
 	case 0:
-		v->vport.admin_state = what % 3;
+		v->vport.admin_state = (uint8_t)(what % 3);
 		break;
 	case 1:
 		v->vport.cvlan_insert = what & 1;
