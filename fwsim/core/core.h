@@ -283,7 +283,19 @@ struct fwsim_vport {
 /* Why the eSwitch has thrown frames away. */
 enum fwsim_esw_drop { FWSIM_DROP_LENGTH, FWSIM_DROP_VPORT_DOWN, FWSIM_DROP_PORT_DOWN, FWSIM_DROP_INGRESS,
 		      FWSIM_DROP_EGRESS, FWSIM_DROP_FDB, FWSIM_DROP_STOPPED, FWSIM_DROP_UPLINK,
-		      FWSIM_DROPS };
+		      FWSIM_DROP_WORK, FWSIM_DROPS };
+
+/*
+ * What one frame may cost from the vport that sends it to the queues that get it: steps (tables come to, groups
+ * looked into, entries compared) and copies, in all tables of all functions together. Who makes tables can ask for
+ * any amount of both. Chosen here; drivers need a hundredth.
+ */
+#define FWSIM_WALK_STEPS 32768u
+#define FWSIM_WALK_COPIES 4096u
+struct fwsim_walk_left {
+	uint32_t steps, copies;
+	bool exceeded; /* the frame has been cut off */
+};
 
 /* Entry of the table of addresses that the port lets in. */
 #define FWSIM_LOG_L2_TABLE 10
@@ -416,6 +428,8 @@ struct fwsim {
 	struct fwsim_traffic wire_rx[FWSIM_CASTS], wire_tx[FWSIM_CASTS];
 	struct fwsim_wire wire;
 	uint64_t esw_drops[FWSIM_DROPS];
+	struct fwsim_walk_left walk_max, walk; /* of a frame; what is left of it for the one under way */
+	uint64_t esw_work; /* of frames so far: steps, and FWSIM_COPY_WORK for each copy */
 	struct fwsim_roce_loop *roce_loop; /* packets of a vport for another one: roce_rx.c */
 	struct fwsim_qos *qos;	     /* rates of vports; NULL: none: qos.c */
 	struct fwsim_uplink *uplink; /* frames that have come in; NULL: none ever: uplink.c */
@@ -430,6 +444,17 @@ void fwsim_run(struct fwsim *fw);
 /* Note that there is work, and do it unless fwsim_run() is on the stack already. */
 void fwsim_kick(struct fwsim *fw);
 uint64_t fwsim_now(const struct fwsim *fw);
+/* Budget that the eSwitch has used since esw_work was @since: frames that cost no more than usual are free. */
+#define FWSIM_COPY_WORK 16u
+static inline unsigned int fwsim_esw_cost(const struct fwsim *fw, uint64_t since)
+{
+	return (unsigned int)((fw->esw_work - since) / 256);
+}
+/* Take @cost from *@budget; not below 0. */
+static inline void fwsim_spend(unsigned int *budget, unsigned int cost)
+{
+	*budget -= cost < *budget ? cost : *budget;
+}
 void fwsim_timer_start(struct fwsim *fw, struct fwsim_timer *t, uint64_t deadline);
 void fwsim_timer_stop(struct fwsim *fw, struct fwsim_timer *t);
 

@@ -42,7 +42,8 @@ static void count(struct fwsim_traffic *to, const struct fwsim_frame *f)
 
 static void drop(struct fwsim *fw, enum fwsim_esw_drop why)
 {
-	fw->esw_drops[why]++;
+	if (!fw->walk.exceeded) /* that has been counted */
+		fw->esw_drops[why]++;
 }
 
 static bool acl_allows(struct fwsim *fw, enum fwsim_flow_type type, const struct fwsim_vhca *v,
@@ -166,11 +167,13 @@ static void switch_by_contexts(struct passage *p)
 	for (i = 0; i < p->fw->nfn; i++) {
 		struct fwsim_vhca *v = p->fw->vhca[i];
 
+		p->fw->esw_work += v->vport.list_n[mac[0] & 1] / 8;
 		owns = v->hca == FWSIM_HCA_INIT && vport_owns(&v->vport, mac);
 		owned |= owns;
 		if (!owns && (v == p->from || !IFC_GET(nic_vport_context, v->vport.ctx, promisc_all)))
 			continue;
 		pf |= !i;
+		p->fw->esw_work += FWSIM_COPY_WORK;
 		to_vport(p, v);
 	}
 	if (p->from && (!owned || mac[0] & 1))
@@ -201,7 +204,7 @@ static void dispatch(struct passage *p)
 
 /* ---- into the switch ------------------------------------------------------------------------ */
 
-void fwsim_eswitch_tx(struct fwsim_vhca *v, const uint8_t *data, size_t len)
+static void enter(struct fwsim_vhca *v, const uint8_t *data, size_t len)
 {
 	struct fwsim_vport *vp = &v->vport;
 	uint8_t tagged[FWSIM_FRAME_MAX] FWSIM_UNCLEARED;
@@ -230,7 +233,7 @@ void fwsim_eswitch_tx(struct fwsim_vhca *v, const uint8_t *data, size_t len)
 	dispatch(&p);
 }
 
-void fwsim_eswitch_rx(struct fwsim *fw, const uint8_t *data, size_t len)
+static void enter_wire(struct fwsim *fw, const uint8_t *data, size_t len)
 {
 	struct fwsim_frame f;
 	struct passage p = { fw, NULL, &f, false };
@@ -250,6 +253,23 @@ void fwsim_eswitch_rx(struct fwsim *fw, const uint8_t *data, size_t len)
 		fw->wire.rx_lost++;
 }
 
+/* A frame has a bound to itself, be it sent as the answer to another that is still under way. */
+void fwsim_eswitch_tx(struct fwsim_vhca *v, const uint8_t *data, size_t len)
+{
+	struct fwsim_walk_left outer = v->fw->walk;
+
+	v->fw->walk = v->fw->walk_max;
+	enter(v, data, len);
+	v->fw->walk = outer;
+}
+
+void fwsim_eswitch_rx(struct fwsim *fw, const uint8_t *data, size_t len)
+{
+	fw->walk = fw->walk_max;
+	enter_wire(fw, data, len);
+	fw->walk = fw->walk_max;
+}
+
 /* ---- what it knows -------------------------------------------------------------------------- */
 
 static const char *const drop_name[FWSIM_DROPS] = {
@@ -257,6 +277,7 @@ static const char *const drop_name[FWSIM_DROPS] = {
 	[FWSIM_DROP_PORT_DOWN] = "port-down", [FWSIM_DROP_INGRESS] = "ingress",
 	[FWSIM_DROP_EGRESS] = "egress",	  [FWSIM_DROP_FDB] = "fdb",
 	[FWSIM_DROP_STOPPED] = "stopped",	  [FWSIM_DROP_UPLINK] = "uplink",
+	[FWSIM_DROP_WORK] = "work",
 };
 
 bool fwsim_verb_eswitch(struct fwsim_ctl *c)

@@ -263,9 +263,10 @@ static bool sq_complete(struct fwsim_sq *sq, const struct tx_wqe *w)
 	return true;
 }
 
-/* Execute one WQE; false: the queue is in ERR now. @cost: how many frames it made. */
+/* Execute one WQE; false: the queue is in ERR now. @cost: how many frames it made, more if they cost much. */
 static bool sq_execute(struct fwsim_sq *sq, const struct tx_wqe *w, unsigned int *cost)
 {
+	uint64_t work = sq->vhca->fw->esw_work;
 	struct tx_result r = { 0 };
 
 	if (w->op == IFC_WQE_UMR)
@@ -274,7 +275,7 @@ static bool sq_execute(struct fwsim_sq *sq, const struct tx_wqe *w, unsigned int
 				   w->raw, w->len, &r.why);
 	else if (w->op != IFC_WQE_NOP)
 		r = fwsim_tx_send(sq, w);
-	*cost = r.frames ? r.frames : 1;
+	*cost = (r.frames ? r.frames : 1) + fwsim_esw_cost(sq->vhca->fw, work);
 	if (r.synd) {
 		sq_fail(sq, w, r.synd, r.why);
 		return false;
@@ -283,11 +284,6 @@ static bool sq_execute(struct fwsim_sq *sq, const struct tx_wqe *w, unsigned int
 }
 
 /* ---- turns ---------------------------------------------------------------------------------- */
-
-static void spend(unsigned int *budget, unsigned int cost)
-{
-	*budget -= cost < *budget ? cost : *budget;
-}
 
 /* Execute WQEs in @raw, @have units of @left that are posted. */
 static void sq_turn(struct fwsim_sq *sq, const uint8_t *raw, unsigned int have, unsigned int left,
@@ -311,7 +307,7 @@ static void sq_turn(struct fwsim_sq *sq, const uint8_t *raw, unsigned int have, 
 			return;
 		}
 		at += w.wqebbs;
-		spend(budget, cost);
+		fwsim_spend(budget, cost);
 	}
 }
 
@@ -326,7 +322,7 @@ static void sq_flush(struct fwsim_sq *sq, const uint8_t *raw, unsigned int have,
 		sq->ci = sq->pi;
 		return;
 	}
-	for (; at < have && *budget; at += w.wqebbs, spend(budget, 1)) {
+	for (; at < have && *budget; at += w.wqebbs, fwsim_spend(budget, 1)) {
 		if (parse_wqe(sq, &w, raw + (size_t)at * WQEBB, have - at, left - at) == TX_PART)
 			return;
 		if (!sq_post_error(sq, &w, IFC_CQE_SYND_WR_FLUSH)) {
@@ -343,7 +339,7 @@ static bool sq_step(struct fwsim_sq *sq, unsigned int *budget)
 	uint8_t raw[TX_FETCH * WQEBB] FWSIM_UNCLEARED;
 	unsigned int left, have;
 
-	spend(budget, 1); /* of a turn; and of each frame and other WQE */
+	fwsim_spend(budget, 1); /* of a turn; and of each frame and other WQE */
 	if (!fwsim_vhca_may_initiate(sq->vhca) || sq->state == FWSIM_WQ_RST)
 		return false;
 	if (sq->tisn && sq->state == FWSIM_WQ_RDY && fwsim_qos_hold(sq->vhca))

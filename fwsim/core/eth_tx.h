@@ -11,6 +11,8 @@
 #define TX_HDR_MAX (TX_MAX_DS * 16)
 /* Frames that one LSO WQE may make; Linux asks for no more than 256 KiB / 88 bytes. Chosen here. */
 #define TX_LSO_FRAMES 4096u
+/* One LSO WQE is one step. Once its frames have cost that much in the eSwitch, the others are dropped there. */
+#define TX_LSO_WORK (1u << 22)
 
 /* A piece of memory, or of the WQE itself. */
 struct tx_seg {

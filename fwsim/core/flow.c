@@ -590,7 +590,8 @@ void fwsim_flow_spec_of(struct fwsim_flow_spec *spec, const struct fwsim_flow_en
 	memcpy(spec->dest, e->dest, e->dests_n * sizeof(e->dest[0]));
 }
 
-const struct fwsim_flow_entry *fwsim_flow_find(const struct fwsim_flow_table *t, const uint8_t *key)
+const struct fwsim_flow_entry *fwsim_flow_find(const struct fwsim_flow_table *t, const uint8_t *key,
+					       uint32_t *steps)
 {
 	const struct fwsim_flow_entry *e, *first;
 	const struct fwsim_flow_group *g;
@@ -598,14 +599,21 @@ const struct fwsim_flow_entry *fwsim_flow_find(const struct fwsim_flow_table *t,
 
 	for (i = 0; i < t->groups_n; i++) {
 		g = t->group[i];
+		if (!*steps)
+			return NULL;
+		--*steps;
 		if (!g->entries_n)
 			continue;
 		hash = key_hash(g, key);
 		first = NULL;
-		for (e = g->bucket[hash & (g->buckets - 1)]; e; e = e->next)
+		for (e = g->bucket[hash & (g->buckets - 1)]; e; e = e->next) {
+			if (!*steps)
+				return NULL;
+			--*steps;
 			if (e->hash == hash && (!first || e->index < first->index) &&
 			    key_matches(g, key, e->value))
 				first = e;
+		}
 		if (first)
 			return first;
 	}

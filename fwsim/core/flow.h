@@ -133,8 +133,12 @@ void fwsim_flow_spec_of(struct fwsim_flow_spec *spec, const struct fwsim_flow_en
 /* Count the TIRs that entries name as used; BAD_RES if one is not there. After an image, with all refs 0. */
 enum ifc_status fwsim_flow_relink(struct fwsim_vhca *v);
 
-/* The entry of @t with the lowest index that @key, laid out as criteria are, matches; NULL if none does. */
-const struct fwsim_flow_entry *fwsim_flow_find(const struct fwsim_flow_table *t, const uint8_t *key);
+/*
+ * The entry of @t with the lowest index that @key, laid out as criteria are, matches; NULL if none does, or
+ * *@steps, of which each group and entry takes one, has come to 0.
+ */
+const struct fwsim_flow_entry *fwsim_flow_find(const struct fwsim_flow_table *t, const uint8_t *key,
+					       uint32_t *steps);
 
 /* ---- flow_walk.c ---------------------------------------------------------------------------- */
 
@@ -145,7 +149,10 @@ enum fwsim_flow_verdict {
 	FWSIM_FLOW_ALLOWED,   /* by an ACL */
 	FWSIM_FLOW_DELIVERED, /* @sink has been called */
 };
-/* As fwsim_flow_run(), and tells more. Of an ACL, @vport is the one whose ACL it is. */
+/*
+ * As fwsim_flow_run(), and tells more. Of an ACL, @vport is the one whose ACL it is. A frame that has used up
+ * fw->walk is cut off: what it has come to by then stays, and else it is DROPPED.
+ */
 enum fwsim_flow_verdict fwsim_flow_walk(struct fwsim_vhca *v, unsigned int type, uint16_t vport,
 					const struct fwsim_frame *f, fwsim_flow_sink *sink, void *arg);
 

@@ -2,9 +2,7 @@
 /* The way of a frame through flow tables: what of it can be matched, and where the entries that match lead. */
 #include "flow.h"
 
-/* Tables that one frame may come to, and copies that may be made of it. */
-#define WALK_TABLES 256u
-#define WALK_COPIES 1024u
+/* Tables that one walk may still have to go to. */
 #define WALK_STACK 64u
 
 #define TCP 6
@@ -69,19 +67,36 @@ struct walk {
 	fwsim_flow_sink *sink;
 	void *arg;
 	uint32_t stack[WALK_STACK]; /* tables still to go to */
-	unsigned int depth, tables, copies;
+	unsigned int depth;
 	enum fwsim_flow_verdict verdict;
 };
+
+/* The frame has cost all that it may: once for each, it is a drop. */
+static void walk_exceeded(struct walk *w)
+{
+	struct fwsim *fw = w->v->fw;
+
+	w->depth = 0;
+	if (fw->walk.exceeded)
+		return;
+	fw->walk.exceeded = true;
+	fw->esw_drops[FWSIM_DROP_WORK]++;
+	fwsim_trace_note(w->v, "a frame is cut off: its flow tables cost more than %u steps or %u copies",
+			 fw->walk_max.steps, fw->walk_max.copies);
+}
 
 static void walk_push(struct walk *w, uint32_t table)
 {
 	if (w->depth < WALK_STACK)
 		w->stack[w->depth++] = table;
+	else
+		walk_exceeded(w);
 }
 
 static void walk_entry(struct walk *w, const struct fwsim_flow_entry *e)
 {
 	struct fwsim_flow_counter *c;
+	struct fwsim *fw = w->v->fw;
 	uint32_t i;
 
 	for (i = 0; i < e->counters_n; i++) {
@@ -95,12 +110,15 @@ static void walk_entry(struct walk *w, const struct fwsim_flow_entry *e)
 		w->verdict = FWSIM_FLOW_DROPPED;
 	if (e->action & FWSIM_FLOW_ALLOW)
 		w->verdict = FWSIM_FLOW_ALLOWED;
-	for (i = 0; i < e->dests_n && w->copies < WALK_COPIES; i++) {
+	for (i = 0; i < e->dests_n && !fw->walk.exceeded; i++) {
 		if (e->dest[i].type == FWSIM_DEST_FLOW_TABLE) {
 			walk_push(w, e->dest[i].id);
 			continue;
 		}
-		w->copies++;
+		if (!fw->walk.copies)
+			return walk_exceeded(w);
+		fw->walk.copies--;
+		fw->esw_work += FWSIM_COPY_WORK;
 		if (e->dest[i].type == FWSIM_DEST_TIR && !tir_takes(w->v, e->dest[i].id, w->f))
 			continue;
 		w->verdict = FWSIM_FLOW_DELIVERED;
@@ -114,22 +132,31 @@ enum fwsim_flow_verdict fwsim_flow_walk(struct fwsim_vhca *v, unsigned int type,
 	struct walk w = { .v = v, .f = f, .sink = sink, .arg = arg, .verdict = FWSIM_FLOW_MISSED };
 	const struct fwsim_flow_entry *e;
 	const struct fwsim_flow_table *t;
+	uint32_t *left = &v->fw->walk.steps, had;
 	uint8_t key[FWSIM_FLOW_KEY];
 
 	if (!v->flow || !*fwsim_flow_root(v->flow, type, vport))
 		return FWSIM_FLOW_MISSED;
 	frame_key(f, vport, key);
 	walk_push(&w, *fwsim_flow_root(v->flow, type, vport));
-	while (w.depth && w.tables++ < WALK_TABLES) {
+	while (w.depth && !v->fw->walk.exceeded) {
 		t = fwsim_flow_table_get(v->flow, w.stack[--w.depth]);
 		if (!t)
 			continue;
-		e = fwsim_flow_find(t, key);
-		if (e)
+		had = *left;
+		*left -= had != 0;
+		e = fwsim_flow_find(t, key, left);
+		v->fw->esw_work += had - *left;
+		if (!*left)
+			walk_exceeded(&w);
+		else if (e)
 			walk_entry(&w, e);
 		else if (t->miss_id)
 			walk_push(&w, t->miss_id);
 	}
+	/* what nothing is known of must not pass for what no entry was about: that would be let through */
+	if (v->fw->walk.exceeded && w.verdict != FWSIM_FLOW_DELIVERED)
+		return FWSIM_FLOW_DROPPED;
 	return w.verdict;
 }
 

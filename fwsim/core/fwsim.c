@@ -394,6 +394,8 @@ struct fwsim *fwsim_create(const struct fwsim_config *cfg, const struct fwsim_ho
 	fw->ops = ops;
 	fw->host = host;
 	fw->host_deadline = UINT64_MAX;
+	fw->walk_max = (struct fwsim_walk_left){ FWSIM_WALK_STEPS, FWSIM_WALK_COPIES, false };
+	fw->walk = fw->walk_max;
 	fw->kick = (struct fwsim_timer){ .deadline = UINT64_MAX, .fn = kick_expired };
 	fwsim_table_init(&fw->track, FIRST_TRACK, c.track_max);
 	fwsim_vsc_reset(fw);

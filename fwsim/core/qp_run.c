@@ -360,16 +360,17 @@ static enum rc_next rc_step(struct fwsim_qp *qp)
 
 bool fwsim_rc_run(struct fwsim *fw, unsigned int budget)
 {
-	unsigned int cost;
 	struct fwsim_qp *qp;
+	uint64_t work;
 
-	for (; budget && fw->run_head; budget -= cost < budget ? cost : budget) {
+	while (budget && fw->run_head) {
 		qp = fw->run_head;
 		fwsim_qp_unschedule(qp);
 		fw->rc_spent = 0;
+		work = fw->esw_work;
 		if (rc_step(qp) == RC_MORE)
 			fwsim_qp_schedule(qp);
-		cost = fw->rc_spent ? fw->rc_spent : 1;
+		fwsim_spend(&budget, (fw->rc_spent ? fw->rc_spent : 1) + fwsim_esw_cost(fw, work));
 	}
 	return fw->run_head;
 }

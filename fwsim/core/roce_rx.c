@@ -161,8 +161,9 @@ bool fwsim_roce_run(struct fwsim *fw, unsigned int budget)
 {
 	struct fwsim_roce_loop *loop = fw->roce_loop;
 
-	while (loop && loop->n && budget--) {
+	while (loop && loop->n && budget) {
 		unsigned int at = loop->head;
+		uint64_t work = fw->esw_work;
 		struct fwsim_vhca *v = fw->vhca[loop->ring[at].fn];
 		uint8_t *data = loop->ring[at].data;
 		struct fwsim_frame f;
@@ -172,6 +173,7 @@ bool fwsim_roce_run(struct fwsim *fw, unsigned int budget)
 		if (fwsim_frame_parse(&f, data, loop->ring[at].len) && fwsim_vhca_may_respond(v))
 			fwsim_roce_rx(v, &f, false);
 		free(data);
+		fwsim_spend(&budget, 1 + fwsim_esw_cost(fw, work));
 	}
 	return loop && loop->n;
 }

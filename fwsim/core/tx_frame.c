@@ -208,7 +208,9 @@ static void lso_frame(struct lso *l, uint8_t *p, size_t len, uint32_t off, unsig
 
 static struct tx_result tx_send_lso(struct fwsim_sq *sq, const struct tx_wqe *w)
 {
-	uint8_t *p = sq->vhca->fw->tx_buf + FWSIM_TX_ROOM;
+	struct fwsim *fw = sq->vhca->fw;
+	uint8_t *p = fw->tx_buf + FWSIM_TX_ROOM;
+	uint64_t work = fw->esw_work;
 	size_t len = (size_t)(w->total - w->hdr_len), off = 0, n;
 	struct tx_result r;
 	struct lso l FWSIM_UNCLEARED;
@@ -228,8 +230,12 @@ static struct tx_result tx_send_lso(struct fwsim_sq *sq, const struct tx_wqe *w)
 			      "the header of an LSO WQE is not that of TCP or UDP, all of it inline");
 	do {
 		n = len - off < w->mss ? len - off : w->mss;
-		lso_frame(&l, p + off, n, (uint32_t)off, r.frames, off + n == len);
-		fwsim_eswitch_tx(sq->vhca, l.f.data, l.f.len);
+		if (fw->esw_work - work < TX_LSO_WORK) {
+			lso_frame(&l, p + off, n, (uint32_t)off, r.frames, off + n == len);
+			fwsim_eswitch_tx(sq->vhca, l.f.data, l.f.len);
+		} else {
+			fw->esw_drops[FWSIM_DROP_WORK]++;
+		}
 		off += n;
 		r.frames++;
 	} while (off < len);

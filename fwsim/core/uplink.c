@@ -46,12 +46,15 @@ bool fwsim_uplink_run(struct fwsim *fw, unsigned int budget)
 {
 	struct fwsim_uplink *u = fw->uplink;
 	unsigned int at;
+	uint64_t work;
 
-	while (u && u->n && budget--) {
+	while (u && u->n && budget) {
 		at = u->head;
 		u->head = (at + 1) % UPLINK_RING;
 		u->n--;
+		work = fw->esw_work;
 		fwsim_eswitch_rx(fw, u->ring[at].data, u->ring[at].len);
+		fwsim_spend(&budget, 1 + fwsim_esw_cost(fw, work));
 		free(u->ring[at].data);
 	}
 	return u && u->n;
