@@ -170,6 +170,9 @@ bool fwsim_roce_has_mac(const struct fwsim_vhca *v, const uint8_t *mac)
 {
 	unsigned int i;
 
+	/* What a VF without an address and an entry that is not set have: it names nobody. */
+	if (!ifc_ld16(mac) && !ifc_ld32(mac + 2))
+		return false;
 	if (!memcmp(IFC_CPTR(nic_vport_context, v->vport.ctx, permanent_address) + 2, mac, 6))
 		return true;
 	for (i = 0; i < v->gid_end; i++) {
@@ -177,7 +180,7 @@ bool fwsim_roce_has_mac(const struct fwsim_vhca *v, const uint8_t *mac)
 
 		if (IFC_GET(roce_addr_layout, gid, source_mac_47_32) == ifc_ld16(mac) &&
 		    IFC_GET(roce_addr_layout, gid, source_mac_31_0) == ifc_ld32(mac + 2))
-			return ifc_ld16(mac) || ifc_ld32(mac + 2); /* no entry: all zero */
+			return true;
 	}
 	return false;
 }

@@ -219,6 +219,18 @@ static void only_while_it_is_in_the_table(void **state)
 	assert_false(fwsim_roce_has_mac(r->d2.v, mac));
 }
 
+/* Linux 6.12 leaves its VFs without one, and then every path would lead back to the sender. */
+static void no_address_is_nobodys(void **state)
+{
+	static const uint8_t none[6];
+	struct rig *r = *state;
+	uint8_t *ctx = r->d2.v->vport.ctx;
+
+	memset(IFC_PTR(nic_vport_context, ctx, permanent_address) + 2, 0, sizeof(none));
+	assert_false(fwsim_roce_has_mac(r->d2.v, none));
+	assert_null(fwsim_roce_target(r->d2.v, none));
+}
+
 /* Function 3 comes first and may do DMA, but has no driver. */
 static void reaches_the_function_that_has_a_driver(void **state)
 {
@@ -410,6 +422,7 @@ int main(void)
 		TEST(l3_type_is_in_the_completion),
 		TEST(by_an_address_of_the_table),
 		TEST(only_while_it_is_in_the_table),
+		TEST(no_address_is_nobodys),
 		TEST(reaches_the_function_that_has_a_driver),
 		TEST(lost_datagrams),
 		TEST(privileged_qkey_means_that_of_the_qp),
