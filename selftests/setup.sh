@@ -10,7 +10,7 @@
 #   --driver2 NAME   the same for every VF with an odd number
 #   --p2p 0|1, --precopy 0|1
 #                    module parameters of mlx5_vfmig: which states it offers
-#   --vfs N          VFs of each PF (default: 4)
+#   --vfs N          VFs of each PF (default: 4); on an Ethernet port each has an address
 #   --pf BDF         a PF to use; repeat it for more (default: every mlx5 PF, at
 #                    most two, when the card is simulated)
 #
@@ -116,6 +116,27 @@ bind() {
 	fi
 }
 
+# address_vfs PF: an Ethernet address for each VF that has none. Some kernels (6.12) give none before a
+# driver for the VF makes one up, and VFIO has no such driver; RoCE finds a function by its address.
+address_vfs() {
+	for dev in "$PCI/$1"/net/*; do
+		[ -e "$dev/type" ] || continue
+		read -r type <"$dev/type"
+		# 1: ARPHRD_ETHER
+		[ "$type" = 1 ] || continue
+		ip link show "${dev##*/}" | sed -n \
+			"s/^ *vf \([0-9]*\) .*link.ether 00:00:00:00:00:00 .*/\1/p" | while read -r vf; do
+			printf 'link set %s vf %d mac 02:%s:%02x\n' "${dev##*/}" "$vf" "$(bdf_octets "$1")" "$vf"
+		done | ip -batch - || die "VFs of $1 take no Ethernet address"
+		return
+	done
+}
+
+# bdf_octets BDF: bus, device and function, so that no two PFs give the same
+bdf_octets() {
+	echo "$1" | sed 's/^....:\(..\):\(..\)\.\(.\)$/00:\1:\2:0\3/'
+}
+
 undo() {
 	trap - EXIT INT TERM
 	for pf in $PFS; do
@@ -188,6 +209,7 @@ main() {
 			list="$list${list:+ }$vf"
 			i=$((i + 1))
 		done
+		address_vfs "$pf"
 		if [ $n -eq 0 ]; then VFMIG_VF_BDFS=$list; else VFMIG_VF2_BDFS=$list; fi
 		n=$((n + 1))
 	done

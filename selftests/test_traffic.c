@@ -237,7 +237,7 @@ static void iperf3(const char *host_option, const char *addr, unsigned int moves
 	job_wait_text(&server, "listening", 20000);
 	job_start(&client, "iperf3", "exec iperf3 -c %s %s --bidir -t %u -J --connect-timeout 10000", addr,
 		  host_option, s);
-	job_wait_text(&server, "0.00-1.", 30000); /* the first second is over */
+	job_wait_text(&server, "0.00-", 30000); /* the first interval is over: a second, or more on a busy machine */
 	while (moves--) {
 		move();
 		wait_ms(500);
