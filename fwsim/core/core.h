@@ -152,6 +152,17 @@ struct fwsim_eq {
 	uint32_t db_ci;
 };
 
+/*
+ * A wait of an object for a point in time: wait.c. Who waits fills in @fn, @id and @of; it is in a heap while @link
+ * is not NULL.
+ */
+struct fwsim_wait {
+	uint64_t at; /* virtual ns */
+	uint32_t fn, id;
+	void *of;
+	struct fwsim_wait *child, *next, **link;
+};
+
 /* Completion queue; entries are 64 bytes. */
 struct fwsim_cq {
 	struct fwsim_obj obj;
@@ -166,6 +177,7 @@ struct fwsim_cq {
 	uint32_t last_notified;	/* pi at the last completion EQE */
 	uint32_t last_solicited; /* index + 1 of the last solicited or error CQE */
 	uint64_t told_at, put_at; /* when the last event was made, the last entry written; for moderation */
+	struct fwsim_wait wait;	  /* while moderation holds its event back */
 	uint8_t arm;		/* enum fwsim_arm */
 	bool error;		/* overrun: no more CQEs */
 	bool db_latched;
@@ -230,8 +242,10 @@ struct fwsim_qp {
 	uint64_t give_up_at;	/* virtual ns after which the retries are used up; 0 = never */
 	bool db_pending;	/* a doorbell has come, or came while suspended */
 	struct fwsim_roce *roce; /* what it has sent and got as packets; NULL: nothing yet: roce_qp.h */
+	struct fwsim_wait wait;	/* not later than @wait_until; may be left of a wait that is over */
+	uint8_t polls;		/* in ERR: looks at its rings in a row that found nothing */
 	bool scheduled;		/* on the card's run list */
-	struct fwsim_qp *run_next;
+	struct fwsim_qp *run_prev, *run_next;
 	struct fwsim_vhca *vhca;
 };
 
@@ -374,7 +388,8 @@ struct fwsim_vhca {
 
 	struct fwsim_table obj[FWSIM_OBJ_TYPES];
 	uint32_t pas_used; /* addresses in the page lists of all objects */
-	struct fwsim_timer moder; /* first event that moderation holds back: event.c */
+	struct fwsim_wait *moder_waits; /* events that moderation holds back: event.c */
+	struct fwsim_timer moder;	/* the first of them */
 	uint32_t cmd_eqn, pages_eqn; /* EQs whose mask has the CMD / PAGE_REQUEST bit; 0 = none (ids start at 1) */
 	struct fwsim_page_track *tracks; /* trackers of what it writes: page_track.c */
 	struct fwsim_writes *writes;	 /* what it has written, if asked for: oracle.c */
@@ -414,7 +429,8 @@ struct fwsim {
 	uint64_t host_deadline;	    /* what the host was last told */
 	uint64_t timers_expired;    /* so far */
 	struct fwsim_timer kick;    /* goes on with work that used up its budget */
-	struct fwsim_timer rc_wait; /* first wait_until of any QP: rc.c */
+	struct fwsim_wait *rc_waits; /* QPs that wait: qp_run.c */
+	struct fwsim_timer rc_wait;  /* for the first of them */
 	struct fwsim_table track;   /* page trackers of the PF: page_track.c */
 	struct fwsim_faults *faults; /* NULL until there was a rule: fault.c */
 	bool fault_on;		     /* a site has to be told of */
@@ -457,6 +473,11 @@ static inline void fwsim_spend(unsigned int *budget, unsigned int cost)
 }
 void fwsim_timer_start(struct fwsim *fw, struct fwsim_timer *t, uint64_t deadline);
 void fwsim_timer_stop(struct fwsim *fw, struct fwsim_timer *t);
+
+/* wait.c: let @w be in *@heap for time @at, wherever it was before; take it out; the first one that is due. */
+void fwsim_wait_put(struct fwsim_wait **heap, struct fwsim_wait *w, uint64_t at);
+void fwsim_wait_cancel(struct fwsim_wait *w);
+struct fwsim_wait *fwsim_wait_take(struct fwsim_wait **heap, uint64_t now); /* NULL: none is due */
 
 /* vhca.c */
 struct fwsim_vhca *fwsim_vhca_new(struct fwsim *fw, unsigned int fn);

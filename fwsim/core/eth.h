@@ -87,7 +87,7 @@ struct fwsim_sq {
 	uint16_t ci, pi;	/* next WQE, 64-byte units; producer as last read from the doorbell record */
 	bool db_pending;	/* a doorbell has come, or came while suspended */
 	bool scheduled;		/* on the card's run list */
-	struct fwsim_sq *run_next;
+	struct fwsim_sq *run_prev, *run_next;
 	struct fwsim_vhca *vhca;
 };
 

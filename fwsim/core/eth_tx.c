@@ -40,6 +40,7 @@ void fwsim_sq_schedule(struct fwsim_sq *sq)
 		return;
 	sq->scheduled = true;
 	sq->run_next = NULL;
+	sq->run_prev = fw->sq_tail;
 	if (fw->sq_tail)
 		fw->sq_tail->run_next = sq;
 	else
@@ -50,17 +51,14 @@ void fwsim_sq_schedule(struct fwsim_sq *sq)
 
 void fwsim_sq_unschedule(struct fwsim_sq *sq)
 {
-	struct fwsim_sq **p, *prev = NULL;
 	struct fwsim *fw;
 
 	if (!sq->scheduled)
 		return; /* also one that an image load has made and given up */
 	fw = sq->vhca->fw;
-	for (p = &fw->sq_head; *p != sq; p = &(*p)->run_next)
-		prev = *p;
-	*p = sq->run_next;
-	if (fw->sq_tail == sq)
-		fw->sq_tail = prev;
+	*(sq->run_prev ? &sq->run_prev->run_next : &fw->sq_head) = sq->run_next;
+	*(sq->run_next ? &sq->run_next->run_prev : &fw->sq_tail) = sq->run_prev;
+	sq->run_prev = NULL;
 	sq->run_next = NULL;
 	sq->scheduled = false;
 }

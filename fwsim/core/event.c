@@ -344,6 +344,14 @@ static uint64_t cq_due(const struct fwsim_cq *cq)
 	       period;
 }
 
+static void moderation_timer(struct fwsim_vhca *v)
+{
+	uint64_t first = v->moder_waits ? v->moder_waits->at : UINT64_MAX;
+
+	if (v->moder.deadline != first)
+		fwsim_timer_start(v->fw, &v->moder, first);
+}
+
 /* Fire an armed CQ that holds what it waits for, if moderation lets it or @quiet. */
 static void cq_check_arm(struct fwsim_vhca *v, struct fwsim_cq *cq, bool quiet)
 {
@@ -357,20 +365,24 @@ static void cq_check_arm(struct fwsim_vhca *v, struct fwsim_cq *cq, bool quiet)
 		cq_notify(v, cq, quiet);
 		return;
 	}
-	if (due < v->moder.deadline)
-		fwsim_timer_start(v->fw, &v->moder, due);
+	if (cq->wait.link && cq->wait.at <= due)
+		return; /* it is looked at again then */
+	cq->wait.id = cq->obj.id;
+	cq->wait.of = cq;
+	fwsim_wait_put(&v->moder_waits, &cq->wait, due);
+	moderation_timer(v);
 }
 
 static void moderation_expired(struct fwsim *fw, void *arg)
 {
 	struct fwsim_vhca *v = arg;
-	struct fwsim_cq *cq;
+	uint64_t now = fwsim_now(fw);
+	struct fwsim_wait *w;
 
-	(void)fw;
-	if (!may_dma(v))
-		return; /* fwsim_event_rescan() tells what is left */
-	fwsim_table_for_each(&v->obj[FWSIM_OBJ_CQ], cq)
-		cq_check_arm(v, cq, false);
+	while ((w = fwsim_wait_take(&v->moder_waits, now)))
+		if (may_dma(v)) /* otherwise fwsim_event_rescan() tells what is left */
+			cq_check_arm(v, w->of, false);
+	moderation_timer(v);
 }
 
 void fwsim_event_init(struct fwsim_vhca *v)

@@ -283,8 +283,12 @@ void fwsim_obj_free(enum fwsim_obj_type type, struct fwsim_obj *obj)
 
 	if (pas)
 		fwsim_pas_free(pas);
-	if (type == FWSIM_OBJ_QP)
+	if (type == FWSIM_OBJ_QP) {
+		fwsim_wait_cancel(&((struct fwsim_qp *)obj)->wait);
 		fwsim_roce_free((struct fwsim_qp *)obj);
+	}
+	if (type == FWSIM_OBJ_CQ)
+		fwsim_wait_cancel(&((struct fwsim_cq *)obj)->wait);
 	free(obj);
 }
 

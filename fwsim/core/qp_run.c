@@ -11,7 +11,12 @@
 #include "roce.h"
 
 #define RC_FLUSH_SLICE 16 /* WQEs flushed in one step */
-#define RC_ERR_POLL_NS 10000000ULL /* receive WQEs posted in ERR have no doorbell: look for them */
+/*
+ * Receive WQEs posted in ERR have no doorbell: look for them. Drivers post soon after the move, to see the queue
+ * drained; a QP that nobody has anything for is looked at ever more rarely, up to 2^7 times the first interval.
+ */
+#define RC_ERR_POLL_NS 10000000ULL
+#define RC_ERR_POLL_LOG 7
 
 /* Type of the resource in the event of a QP. */
 #define EVENT_TYPE_QP 0
@@ -26,6 +31,7 @@ void fwsim_qp_schedule(struct fwsim_qp *qp)
 		return;
 	qp->scheduled = true;
 	qp->run_next = NULL;
+	qp->run_prev = fw->run_tail;
 	if (fw->run_tail)
 		fw->run_tail->run_next = qp;
 	else
@@ -36,17 +42,14 @@ void fwsim_qp_schedule(struct fwsim_qp *qp)
 
 void fwsim_qp_unschedule(struct fwsim_qp *qp)
 {
-	struct fwsim_qp **p, *prev = NULL;
 	struct fwsim *fw;
 
 	if (!qp->scheduled)
 		return; /* also one that an image load has made and given up */
 	fw = qp->vhca->fw;
-	for (p = &fw->run_head; *p != qp; p = &(*p)->run_next)
-		prev = *p;
-	*p = qp->run_next;
-	if (fw->run_tail == qp)
-		fw->run_tail = prev;
+	*(qp->run_prev ? &qp->run_prev->run_next : &fw->run_head) = qp->run_next;
+	*(qp->run_next ? &qp->run_next->run_prev : &fw->run_tail) = qp->run_prev;
+	qp->run_prev = NULL;
 	qp->run_next = NULL;
 	qp->scheduled = false;
 }
@@ -58,45 +61,54 @@ bool rc_may_run(const struct fwsim_vhca *v)
 
 static void rc_wait_expired(struct fwsim *fw, void *arg);
 
-static void rc_wait_arm(struct fwsim *fw, uint64_t until)
+static void rc_wait_timer(struct fwsim *fw)
 {
-	if (fw->rc_wait.fn && fw->rc_wait.deadline <= until)
+	uint64_t first = fw->rc_waits ? fw->rc_waits->at : UINT64_MAX;
+
+	if (fw->rc_wait.fn && fw->rc_wait.deadline == first)
 		return;
 	fw->rc_wait.fn = rc_wait_expired;
-	fwsim_timer_start(fw, &fw->rc_wait, until);
+	fwsim_timer_start(fw, &fw->rc_wait, first);
+}
+
+/* The QP is to be looked at when its wait is over. */
+static void rc_wait_arm(struct fwsim_qp *qp)
+{
+	struct fwsim_vhca *v = qp->vhca;
+
+	if (qp->wait.link && qp->wait.at <= qp->wait_until)
+		return; /* it goes on from there */
+	qp->wait.fn = v->fn;
+	qp->wait.id = qp->obj.id;
+	qp->wait.of = qp;
+	fwsim_wait_put(&v->fw->rc_waits, &qp->wait, qp->wait_until);
+	rc_wait_timer(v->fw);
 }
 
 /* Put back on the run list who has waited long enough, and set the timer for the next one. */
 static void rc_wait_expired(struct fwsim *fw, void *arg)
 {
-	uint64_t now = fwsim_now(fw), next = UINT64_MAX;
-	struct fwsim_qp *qp;
-	unsigned int i;
+	uint64_t now = fwsim_now(fw);
+	struct fwsim_wait *w;
 
 	(void)arg;
-	fw->rc_wait.deadline = UINT64_MAX;
-	for (i = 0; i < fw->nfn; i++) {
-		struct fwsim_vhca *v = fw->vhca[i];
+	while ((w = fwsim_wait_take(&fw->rc_waits, now))) {
+		struct fwsim_qp *qp = w->of;
 
-		if (!rc_may_run(v))
-			continue; /* fwsim_rc_rescan() sees to them */
-		fwsim_table_for_each(&v->obj[FWSIM_OBJ_QP], qp) {
-			if (!qp->wait_until)
-				continue;
-			if (qp->wait_until <= now)
-				fwsim_qp_schedule(qp);
-			else if (qp->wait_until < next)
-				next = qp->wait_until;
-		}
+		if (!rc_may_run(qp->vhca) || !qp->wait_until)
+			continue; /* fwsim_rc_rescan() sees to it; or it waits no more */
+		if (qp->wait_until <= now)
+			fwsim_qp_schedule(qp);
+		else
+			fwsim_wait_put(&fw->rc_waits, w, qp->wait_until);
 	}
-	if (next != UINT64_MAX)
-		rc_wait_arm(fw, next);
+	rc_wait_timer(fw);
 }
 
 enum rc_next rc_wait(struct fwsim_qp *qp, uint64_t ns)
 {
 	qp->wait_until = fwsim_now(qp->vhca->fw) + ns;
-	rc_wait_arm(qp->vhca->fw, qp->wait_until);
+	rc_wait_arm(qp);
 	return RC_IDLE;
 }
 
@@ -248,7 +260,7 @@ static enum rc_next rc_send_step(struct fwsim_qp *qp)
 	struct rc_wqe w FWSIM_UNCLEARED;
 
 	if (qp->wait_until > fwsim_now(qp->vhca->fw)) {
-		rc_wait_arm(qp->vhca->fw, qp->wait_until);
+		rc_wait_arm(qp);
 		return RC_IDLE;
 	}
 	qp->wait_until = 0;
@@ -322,21 +334,31 @@ static unsigned int flush_rq(struct fwsim_qp *qp, unsigned int n, bool *gone)
 static enum rc_next rc_flush_step(struct fwsim_qp *qp)
 {
 	unsigned int n;
+	uint64_t ns;
 	bool gone;
 
 	if (!qp->db_pending && qp->wait_until > fwsim_now(qp->vhca->fw)) {
-		rc_wait_arm(qp->vhca->fw, qp->wait_until);
+		rc_wait_arm(qp);
 		return RC_IDLE;
 	}
 	qp->wait_until = 0;
+	if (qp->db_pending)
+		qp->polls = 0;
 	qp->db_pending = false;
 	n = flush_sq(qp, RC_FLUSH_SLICE);
 	if (qp->state == IFC_QP_SQER)
 		return n ? RC_IDLE : RC_MORE;
 	n = flush_rq(qp, n, &gone);
+	if (n < RC_FLUSH_SLICE)
+		qp->polls = 0;
 	if (!n)
 		return RC_MORE;
-	return gone ? RC_IDLE : rc_wait(qp, RC_ERR_POLL_NS);
+	if (gone)
+		return RC_IDLE;
+	ns = RC_ERR_POLL_NS << qp->polls;
+	if (qp->polls < RC_ERR_POLL_LOG)
+		qp->polls++;
+	return rc_wait(qp, ns);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------ */
