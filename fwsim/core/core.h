@@ -745,9 +745,11 @@ struct fwsim_umr_by {
 };
 /*
  * Execute the UMR WQE @wqe of @len bytes, control segment included, on one of the keys. All of it, or a
- * syndrome (enum ifc_cqe_synd) with the reason in *@why, and nothing has changed. 0: done.
+ * syndrome (enum ifc_cqe_synd) with the reason in *@why, and nothing has changed. 0: done. @cost: what it takes of the
+ * budget, beside what any WQE does.
  */
-uint8_t fwsim_umr(const struct fwsim_umr_by *by, const uint8_t *wqe, size_t len, const char **why);
+uint8_t fwsim_umr(const struct fwsim_umr_by *by, const uint8_t *wqe, size_t len, const char **why,
+		  unsigned int *cost);
 
 /* The same by the local key in a WQE, for local reads and writes; @rlky: its queue may use the reserved one. */
 enum fwsim_mkey_fault fwsim_lkey_read(struct fwsim_vhca *v, bool rlky, uint32_t key, uint32_t pd,

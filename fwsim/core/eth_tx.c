@@ -266,14 +266,15 @@ static bool sq_execute(struct fwsim_sq *sq, const struct tx_wqe *w, unsigned int
 {
 	uint64_t work = sq->vhca->fw->esw_work;
 	struct tx_result r = { 0 };
+	unsigned int more = 0;
 
 	if (w->op == IFC_WQE_UMR)
 		r.synd = fwsim_umr(&(struct fwsim_umr_by){ .v = sq->vhca, .pd = sq->wq.pd,
 							   .rlky = IFC_GET(sqc, sq->ctx, rlky) },
-				   w->raw, w->len, &r.why);
+				   w->raw, w->len, &r.why, &more);
 	else if (w->op != IFC_WQE_NOP)
 		r = fwsim_tx_send(sq, w);
-	*cost = (r.frames ? r.frames : 1) + fwsim_esw_cost(sq->vhca->fw, work);
+	*cost = (r.frames ? r.frames : 1) + more + fwsim_esw_cost(sq->vhca->fw, work);
 	if (r.synd) {
 		sq_fail(sq, w, r.synd, r.why);
 		return false;

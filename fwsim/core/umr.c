@@ -16,6 +16,8 @@
 #define UMR_MKC 64u
 #define UMR_LIST 128u
 
+#define UMR_UNIT 1024u /* addresses that cost as much as a frame */
+
 /* UMR control segment: flags, and where its fields are in the WQE. */
 #define UMR_FLAGS UMR_SEG
 #define UMR_OCTWORDS (UMR_SEG + 4)
@@ -56,6 +58,7 @@ struct umr {
 	uint32_t first, n;   /* addresses to write */
 	const uint8_t *list; /* they */
 	uint8_t *read;	     /* the same, if they had to be read; to be freed */
+	uint64_t work;	     /* addresses that had to be looked at */
 	const char *why;
 };
 
@@ -91,7 +94,8 @@ static uint8_t read_list(struct umr *u, size_t size)
 	return 0;
 }
 
-static uint8_t take_list(struct umr *u)
+/* The list that is to go into that of @m. Nothing is read before it is known to fit. */
+static uint8_t take_list(struct umr *u, const struct fwsim_mkey *m)
 {
 	uint8_t flags = u->wqe[UMR_FLAGS];
 	uint32_t octwords = ifc_ld16(u->wqe + UMR_OCTWORDS);
@@ -101,8 +105,11 @@ static uint8_t take_list(struct umr *u)
 	u->first = flags & FLAG_OFFSET ? ifc_ld16(u->wqe + UMR_OFFSET) * 2u : 0;
 	if (!(flags & FLAG_OFFSET) && ifc_ld16(u->wqe + UMR_OFFSET))
 		return bad(u, IFC_CQE_SYND_LOCAL_QP_OP, "a UMR WQE with signatures (bsf_octowords)");
+	if (u->first > m->mtt.n || u->n > m->mtt.n - u->first)
+		return bad(u, IFC_CQE_SYND_MW_BIND, "a UMR WQE writes beyond the list of its key");
 	if (!u->n)
 		return 0;
+	u->work += u->n;
 	if (!(flags & FLAG_INLINE))
 		return read_list(u, size);
 	if (size > u->len - UMR_LIST)
@@ -158,9 +165,11 @@ static void apply(struct umr *u, struct fwsim_mkey *m, const struct fwsim_mkey *
 	uint32_t i;
 
 	fwsim_obj_unlink(v, FWSIM_OBJ_MKEY, &m->obj);
-	if (next->mtt.log_size > m->mtt.log_size)
+	if (next->mtt.log_size > m->mtt.log_size) {
+		u->work += m->mtt.n;
 		for (i = 0; i < m->mtt.n; i++)
 			m->mtt.addr[i] &= keep;
+	}
 	*m = *next; /* the list is the same one */
 	write_list(u, m);
 	fwsim_obj_link(v, FWSIM_OBJ_MKEY, &m->obj, &what); /* its PD is there */
@@ -183,14 +192,14 @@ static uint8_t umr_key(struct umr *u)
 		return bad(u, IFC_CQE_SYND_MW_BIND, "a UMR WQE names a key of another PD");
 	if ((flags & FLAG_CHECK_FREE && !m->free) || (flags & FLAG_CHECK_NOT_FREE && m->free))
 		return bad(u, IFC_CQE_SYND_MW_BIND, "a UMR WQE wants its key free, or not free");
-	synd = take_list(u);
+	synd = take_list(u, m);
 	if (synd)
 		return synd;
-	if (u->first > m->mtt.n || u->n > m->mtt.n - u->first)
-		return bad(u, IFC_CQE_SYND_MW_BIND, "a UMR WQE writes beyond the list of its key");
 	next = *m;
 	take_fields(next.ctx, u->wqe + UMR_MKC, mask);
-	if (fwsim_mkey_decode(&next) != IFC_ST_OK || !next.umr)
+	/* what is checked in the end is the list that there is, be it an empty one */
+	if (fwsim_mkey_decode(&next) != IFC_ST_OK || !next.umr ||
+	    (uint64_t)next.mtt.n << next.mtt.log_size < fwsim_mkey_need(&next))
 		return bad(u, IFC_CQE_SYND_MW_BIND, "a UMR WQE makes a key that is none");
 	if (!fwsim_table_get(&v->obj[FWSIM_OBJ_PD], next.pd))
 		return bad(u, IFC_CQE_SYND_MW_BIND, "a UMR WQE names a PD that is not there");
@@ -198,7 +207,8 @@ static uint8_t umr_key(struct umr *u)
 	return 0;
 }
 
-uint8_t fwsim_umr(const struct fwsim_umr_by *by, const uint8_t *wqe, size_t len, const char **why)
+uint8_t fwsim_umr(const struct fwsim_umr_by *by, const uint8_t *wqe, size_t len, const char **why,
+		  unsigned int *cost)
 {
 	struct umr u = { .by = by, .wqe = wqe, .len = len };
 	uint8_t synd;
@@ -209,5 +219,6 @@ uint8_t fwsim_umr(const struct fwsim_umr_by *by, const uint8_t *wqe, size_t len,
 		synd = umr_key(&u);
 	free(u.read);
 	*why = u.why;
+	*cost = (unsigned int)(u.work / UMR_UNIT);
 	return synd;
 }

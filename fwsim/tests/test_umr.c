@@ -256,6 +256,111 @@ static void a_list_has_an_end(void **state)
 	assert_int_equal(D_EXEC(&r->d2, &in, out), IFC_ST_OK);
 }
 
+/* A free key for UMR with room for @octwords. */
+static uint32_t free_key(struct s_card *r, uint32_t octwords)
+{
+	uint8_t out[16], *mkc;
+	struct d_in in;
+
+	d_mkey_in(&r->d2, &in, 0, 0);
+	in.len = IFC_SZ(create_mkey_in);
+	mkc = IFC_PTR(create_mkey_in, in.b, memory_key_mkey_entry);
+	IFC_SET(create_mkey_in, in.b, translations_octword_actual_size, 0);
+	IFC_SET(mkc, mkc, free, 1);
+	IFC_SET(mkc, mkc, umr_en, 1);
+	IFC_SET(mkc, mkc, translations_octword_size, octwords);
+	assert_int_equal(D_EXEC(&r->d2, &in, out), IFC_ST_OK);
+	return (ifc_ld32(out + 8) & 0xffffff) << 8 | IFC_GET(mkc, mkc, mkey_7_0);
+}
+
+/* A key that has no list cannot get a range: it could be used for nothing, and no image have it. */
+static void a_key_without_a_list_gets_no_range(void **state)
+{
+	struct s_card *r = *state;
+	uint64_t none[1] = { 0 };
+	uint8_t wqe[1024];
+	unsigned int len = s_umr(&r->s, wqe, 0, 0, none);
+
+	r->s.key = free_key(r, 0);
+	ifc_st32(wqe + 12, r->s.key);
+	ifc_st64(wqe + 24, MASK(29) | MASK(0));
+	IFC_SET64(mkc, wqe + 64, len, 1);
+	umr(r, wqe, len, IFC_CQE_SYND_MW_BIND);
+	assert_true(key(r)->free);
+	IFC_SET64(mkc, wqe + 64, len, 0);
+	umr(r, wqe, len, 0);
+	assert_false(key(r)->free);
+}
+
+/* Up to the last octword of the key's list, and no further; nor is a list read that would go further. */
+static void the_list_of_a_key_is_the_bound(void **state)
+{
+	struct s_card *r = *state;
+	uint32_t room = S_WQES * S_ENTRIES / 2; /* octwords */
+	struct d_mem m = d_mem(&r->d2, 16 * room);
+	uint64_t none[1] = { 0 };
+	uint8_t wqe[1024];
+
+	for (unsigned int i = 0; i < 5; i++) {
+		static const struct {
+			int n, off;
+			enum ifc_cqe_synd synd;
+		} how[] = { { 0, 0, 0 }, { 1, 0, IFC_CQE_SYND_MW_BIND }, { -1, 1, 0 },
+			    { 0, 1, IFC_CQE_SYND_MW_BIND }, { -1, 2, IFC_CQE_SYND_MW_BIND } };
+
+		s_umr(&r->s, wqe, 0, 0, none);
+		ifc_st32(wqe + 4, r->s.icosq.sqn << 8 | 9);
+		wqe[16] = 0x10;
+		ifc_st16(wqe + 20, (uint16_t)((int)room + how[i].n));
+		ifc_st16(wqe + 22, (uint16_t)how[i].off);
+		ifc_st32(wqe + 128, 16 * room);
+		ifc_st32(wqe + 132, m.key ^ (how[i].synd ? 1 : 0)); /* a key that would be told of */
+		ifc_st64(wqe + 136, m.addr);
+		umr(r, wqe, 144, how[i].synd);
+	}
+	/* as far as fields of the WQE go */
+	ifc_st16(wqe + 20, 0xffff);
+	ifc_st16(wqe + 22, 0xffff);
+	umr(r, wqe, 144, IFC_CQE_SYND_MW_BIND);
+}
+
+/* Long lists take more of the budget of the card's loop: here each of 8 more than all there is for a round. */
+static void long_lists_cost_more(void **state)
+{
+	struct s_card *r = *state;
+	struct d_mem m = d_mem(&r->d2, 16 * 0xffff);
+	uint32_t k = free_key(r, 0xffff);
+	struct e_sq *sq = &r->s.icosq;
+	struct fwsim *fw = r->h->fw;
+	struct fwsim_sq *core = fwsim_table_get(&r->d2.v->obj[FWSIM_OBJ_SQ], sq->sqn);
+	uint64_t none[1] = { 0 };
+	uint8_t wqe[1024];
+
+	for (unsigned int i = 0; i < 8; i++) {
+		s_umr(&r->s, wqe, 0, 0, none);
+		ifc_st32(wqe + 4, sq->sqn << 8 | 9);
+		ifc_st32(wqe + 12, k);
+		wqe[16] = 0x10;
+		ifc_st16(wqe + 20, 0xffff);
+		ifc_st32(wqe + 128, m.size);
+		ifc_st32(wqe + 132, m.key);
+		ifc_st64(wqe + 136, m.addr);
+		e_post_raw(sq, wqe, 144);
+	}
+	fw->running = true; /* so that nobody else does it */
+	e_ring(sq);
+	fwsim_bar_run(fw);
+	fw->running = false;
+	for (unsigned int i = 1; i < 4; i++) {
+		assert_true(fwsim_eth_run(fw, 64));
+		assert_int_equal(core->ci, 3 * i);
+	}
+	fwsim_kick(fw);
+	h_settle(r->h);
+	for (unsigned int i = 0; i < 8; i++)
+		d_expect(&sq->cq, IFC_CQE_REQ, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, s_setup, s_teardown)
 
 int main(void)
@@ -270,6 +375,9 @@ int main(void)
 		T(not_every_key_and_queue_does_umr),
 		T(a_key_of_another_pd_is_left_alone),
 		T(a_list_has_an_end),
+		T(a_key_without_a_list_gets_no_range),
+		T(the_list_of_a_key_is_the_bound),
+		T(long_lists_cost_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
