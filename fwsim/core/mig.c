@@ -388,6 +388,9 @@ struct mig_pos {
 	/* fault rules: nothing is written from @end on, and @flip is XORed to byte @flip_at */
 	uint32_t end, flip_at;
 	uint8_t flip;
+	/* LOAD: the first bytes, which have been read; what they said then is what counts */
+	const uint8_t *seen;
+	uint32_t seen_n;
 };
 
 /* At the beginning of an image of @total bytes. */
@@ -432,9 +435,18 @@ static enum fwsim_mkey_fault mig_put(void *arg, const void *p, size_t len)
 static enum fwsim_mkey_fault mig_get(void *arg, void *p, size_t len)
 {
 	struct mig_pos *at = arg;
-	uint32_t off = at->off;
+	uint32_t off = at->off, n;
 	enum fwsim_mkey_fault fault;
 
+	if (off < at->seen_n) {
+		n = len < at->seen_n - off ? (uint32_t)len : at->seen_n - off;
+		memcpy(p, at->seen + off, n);
+		p = (uint8_t *)p + n;
+		len -= n;
+		at->off = off += n;
+		if (!len)
+			return FWSIM_MKEY_OK;
+	}
 	at->off += (uint32_t)len;
 	fault = fwsim_mkey_read(at->cmd->vhca, at->b->key, at->b->pd, at->b->need, at->b->va + off,
 				p, len);
@@ -613,7 +625,8 @@ static enum ifc_status mig_load_bulk(struct fwsim_cmd *cmd, struct fwsim_bulk *b
 
 /*
  * Both parts of an image, or one. The first part's header is looked at to see where the second begins; the
- * second is checked before the first changes anything.
+ * second is checked before the first changes anything. Each byte is read once: the buffer is another's, who may
+ * change it at any time.
  */
 static enum ifc_status mig_load(struct fwsim_cmd *cmd, struct fwsim_vhca *v, const struct mig_buf *b)
 {
@@ -627,6 +640,8 @@ static enum ifc_status mig_load(struct fwsim_cmd *cmd, struct fwsim_vhca *v, con
 		st = mig_buf_fault(cmd, b, mig_get(&at, hdr, sizeof(hdr)));
 		if (st != IFC_ST_OK)
 			return st;
+		front.seen = hdr;
+		front.seen_n = sizeof(hdr);
 		if (fwsim_bulk_is(hdr)) {
 			if (!v->loaded)
 				return fwsim_decline(cmd, IFC_ST_BAD_RES_STATE, MIG_SYND_STATE,

@@ -44,12 +44,16 @@ static uint8_t *dma_target(struct harness *h, unsigned int fn, uint64_t addr, si
 static int host_dma_read(void *host, unsigned int fn, uint64_t addr, void *buf, size_t len)
 {
 	struct harness *h = host;
-	const uint8_t *p = dma_target(h, fn, addr, len);
+	uint8_t *p = dma_target(h, fn, addr, len);
+	size_t i;
 
 	if (!p)
 		return -1;
 	memcpy(buf, p, len);
 	h->fn[fn].dma_reads++;
+	for (i = 0; i < len && h->fn[fn].spoil_len; i++)
+		if (addr + i - h->fn[fn].spoil_addr < h->fn[fn].spoil_len)
+			p[i] ^= 0xff;
 	return 0;
 }
 
@@ -354,6 +358,12 @@ bool h_dma_wrote(struct harness *h, unsigned int fn, uint64_t addr, size_t len)
 void h_dma_clear(struct harness *h)
 {
 	h->dma_n = 0;
+}
+
+void h_dma_spoil(struct harness *h, unsigned int fn, uint64_t addr, uint64_t len)
+{
+	h->fn[fn].spoil_addr = addr;
+	h->fn[fn].spoil_len = len;
 }
 
 void h_dma_fail(struct harness *h, unsigned int fn, uint64_t addr, uint64_t len)

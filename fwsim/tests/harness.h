@@ -66,6 +66,7 @@ struct h_fn {
 	unsigned int dma_reads, dma_writes; /* that were let through */
 	unsigned int dma_errors;	    /* outside memory, or refused on request */
 	uint64_t fail_addr, fail_len;	    /* refuse DMA that touches this range */
+	uint64_t spoil_addr, spoil_len;	    /* bytes of this range change once they have been read */
 };
 
 struct harness {
@@ -119,6 +120,12 @@ bool h_dma_wrote(struct harness *h, unsigned int fn, uint64_t addr, size_t len);
 void h_dma_clear(struct harness *h);
 /* From now on refuse DMA of @fn that touches [addr, addr + len); len 0 ends it. */
 void h_dma_fail(struct harness *h, unsigned int fn, uint64_t addr, uint64_t len);
+
+/*
+ * As by a driver that changes what the card has just read: from now on each byte of [addr, addr + len) that is read by
+ * DMA of @fn is another one afterwards. len 0 ends it.
+ */
+void h_dma_spoil(struct harness *h, unsigned int fn, uint64_t addr, uint64_t len);
 
 /* ---- time, interrupts, records ------------------------------------------------------------ */
 

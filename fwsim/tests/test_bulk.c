@@ -153,6 +153,32 @@ static void bulk_state_moves_in_one_image(void **state)
 	h_free(r.h);
 }
 
+/* What has been read is another thing afterwards: what was checked must be what is used. */
+static void a_buffer_that_changes_is_read_once(void **state)
+{
+	struct fwsim_config cfg = config();
+	uint32_t actual, next;
+	struct answer a;
+	struct rig r;
+
+	(void)state;
+	cfg.chunks = true;
+	r = rig(&cfg);
+	m_stop(r.h, r.src);
+	m_stop(r.h, r.dst);
+	assert_int_equal(query(&r, M_CHUNK, &a), IFC_ST_OK);
+	assert_int_equal(save(&r, 0, a.size, &actual, &next), IFC_ST_OK);
+	assert_true(next); /* an image and bulk state, then bulk state alone */
+	h_dma_spoil(r.h, 0, r.buf.addr, BUF);
+	assert_int_equal(m_load(r.h, r.dst, r.buf.key, actual), IFC_ST_OK);
+	assert_int_equal(save(&r, M_INC, next, &actual, &next), IFC_ST_OK);
+	assert_int_equal(m_load(r.h, r.dst, r.buf.key, actual), IFC_ST_OK);
+	h_dma_spoil(r.h, 0, 0, 0);
+	pass_on_chunks(&r, next);
+	expect_moved(&r);
+	h_free(r.h);
+}
+
 static void bulk_state_moves_in_chunks(void **state)
 {
 	struct fwsim_config cfg = config();
@@ -522,6 +548,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bulk_state_moves_in_one_image),
+		cmocka_unit_test(a_buffer_that_changes_is_read_once),
 		cmocka_unit_test(bulk_state_moves_in_chunks),
 		cmocka_unit_test(a_running_vhca_sends_bulk_state_bit_by_bit),
 		cmocka_unit_test(being_far_behind_costs_every_block_once),
