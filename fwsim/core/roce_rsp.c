@@ -403,6 +403,17 @@ static bool fits(const struct fwsim_qp *qp, const struct roce_packet *pkt)
 	return pkt->data_len <= mtu && (pkt->is & ROCE_STARTS || pkt->data_len);
 }
 
+/* Are there as many READs and atomics to be answered as the other side may ask for at a time? */
+static bool all_asked_for(const struct fwsim_qp *qp)
+{
+	const struct roce_responder *rsp = &qp->roce->rsp;
+	uint32_t i, n = 0;
+
+	for (i = 0; i < rsp->answers_n; i++)
+		n += rsp->answers[i].kind != ROCE_ANSWER_ACK;
+	return n >= 1u << IFC_GET(qpc, qp->ctx, log_rra_max);
+}
+
 static enum done carry_out(struct fwsim_qp *qp, const struct roce_packet *pkt, uint64_t *orig)
 {
 	if (pkt->is & ROCE_IS_SEND)
@@ -424,6 +435,11 @@ static void in_order(struct fwsim_qp *qp, const struct roce_packet *pkt)
 	if (!fits(qp, pkt)) {
 		refuse(qp, pkt->psn, ROCE_NAK_INVALID, IFC_EVENT_WQ_INVAL_REQ_ERROR,
 		       "a packet does not follow the one before it, or is too long or too short");
+		return;
+	}
+	if (pkt->is & (ROCE_IS_READ | ROCE_IS_ATOMIC) && all_asked_for(qp)) {
+		refuse(qp, pkt->psn, ROCE_NAK_INVALID, IFC_EVENT_WQ_INVAL_REQ_ERROR,
+		       "more READs and atomics at a time than log_rra_max allows");
 		return;
 	}
 	switch (carry_out(qp, pkt, &orig)) {
@@ -479,6 +495,8 @@ static void repeated(struct fwsim_qp *qp, const struct roce_packet *pkt)
 		if (!read_allowed(qp, pkt))
 			return drop(qp, "a repeated READ of memory that may not be read");
 		forget_answers(rsp, pkt->psn);
+		if (all_asked_for(qp))
+			return drop(qp, "more READs at a time than log_rra_max allows");
 		return answer_read(qp, pkt);
 	}
 	for (i = 0; i < rsp->saved_n; i++) {

@@ -328,6 +328,7 @@ static void many_reads_at_a_time(void **state)
 	unsigned int acks = 0;
 
 	assert_true(roce_path_qp(qp, &path));
+	IFC_SET(qpc, d_core_qp(&r->b)->ctx, log_rra_max, 2);
 	h->fw->running = true; /* all of it comes at once */
 	for (unsigned int i = 0; i < 4; i++) {
 		struct roce_packet rd = {

@@ -127,6 +127,49 @@ static void key_that_cannot_be_invalidated(void **state)
 	d_expect(&r->b.rcq, IFC_CQE_RESP_ERR, IFC_CQE_SYND_LOCAL_QP_OP);
 }
 
+/* @n READs of 10 packets come to b at once, as from a; the first has @psn. Packets that b answers with. */
+static unsigned int reads_at_once(struct r_pair *r, uint32_t psn, unsigned int n)
+{
+	struct harness *h = r->d2.h;
+	uint8_t frame[ROCE_FRAME_MAX];
+	struct roce_path path;
+
+	assert_true(roce_path_qp(d_core_qp(&r->a), &path));
+	h->wire_n = 0;
+	h->fw->running = true;
+	for (unsigned int i = 0; i < n; i++, psn += 10) {
+		struct roce_packet rd = {
+			.opcode = ROCE_READ_REQUEST, .len = 10 * 1024, .dqpn = r->b.qpn, .psn = psn & 0xffffff,
+			.rkey = r->bm.key, .va = r->bm.addr,
+		};
+
+		fwsim_uplink_rx(h->fw, frame, roce_build(&path, &rd, frame));
+	}
+	h->fw->running = false;
+	fwsim_kick(h->fw);
+	n = h->wire_n;
+	h->wire_n = 0;
+	return n;
+}
+
+/* As many READs at a time as log_rra_max says, also of those that come again. */
+static void more_reads_at_a_time_than_allowed(void **state)
+{
+	struct r_pair *r = *state;
+	uint32_t psn = IFC_GET(qpc, d_core_qp(&r->a)->ctx, next_send_psn);
+
+	IFC_SET(qpc, d_core_qp(&r->b)->ctx, log_rra_max, 2);
+	assert_int_equal(reads_at_once(r, psn, 4), 40);
+	assert_int_equal(reads_at_once(r, psn, 4), 40);
+	assert_int_equal(d_state(&r->b), IFC_QP_RTS);
+	IFC_SET(qpc, d_core_qp(&r->b)->ctx, log_rra_max, 1);
+	assert_int_equal(reads_at_once(r, psn, 4), 20);
+	assert_int_equal(d_state(&r->b), IFC_QP_RTS);
+	reads_at_once(r, psn + 40, 3);
+	assert_int_equal(d_state(&r->b), IFC_QP_ERR);
+	expect_event(&r->d2, 0x10);
+}
+
 static void own_memory(void **state)
 {
 	struct r_pair *r = *state;
@@ -325,6 +368,7 @@ int main(void)
 		T(receive_memory_that_does_not_serve),
 		T(bus_of_the_responder),
 		T(key_that_cannot_be_invalidated),
+		T(more_reads_at_a_time_than_allowed),
 		T(own_memory),
 		T(no_receive_yet),
 		T(silence_uses_up_the_retries),
