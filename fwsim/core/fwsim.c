@@ -31,6 +31,11 @@
 #define RUN_SQ_BUDGET 64
 #define RUN_ROUNDS 64
 #define RUN_UPLINK_BUDGET 16 /* frames of a round */
+/*
+ * What is left goes on after that time, and not at once: the clock of a host may stand still while its timers run
+ * (QEMU's does with -icount), and one that is due again and again at the same time would be all that it ever does.
+ */
+#define RUN_PAUSE_NS 1000
 /* Timers that may expire in one call. */
 #define TIMER_BUDGET 1024
 
@@ -63,7 +68,7 @@ void fwsim_run(struct fwsim *fw)
 	}
 	fw->running = false;
 	if (more)
-		fwsim_timer_start(fw, &fw->kick, fwsim_now(fw));
+		fwsim_timer_start(fw, &fw->kick, fwsim_now(fw) + RUN_PAUSE_NS);
 }
 
 void fwsim_kick(struct fwsim *fw)

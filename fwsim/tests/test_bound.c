@@ -5,6 +5,7 @@
  */
 #include "eth_pair.h"
 #include "flow_rig.h"
+#include "pair_rig.h"
 
 #include <string.h>
 
@@ -207,6 +208,31 @@ static void costly_frames_take_more_of_the_budget(void **state)
 	assert_int_equal(counted(p, c), 16);
 }
 
+/*
+ * The clock of a host may stand still while it runs all timers that are due: those that are due at the same time again
+ * would never end.
+ */
+static void what_is_left_is_for_a_later_time(void **state)
+{
+	struct p_rig *p = *state;
+	struct d_wr w = p_wr(p, IFC_WQE_RDMA_WRITE, 0, P_MEM_SIZE);
+	unsigned int n = 1u << D_LOG_SQ, calls;
+	struct harness *h = p->h;
+
+	for (unsigned int i = 0; i < n; i++)
+		d_post(&p->a, &w);
+	d_ring(&p->a);
+	for (calls = 0; h->deadline != UINT64_MAX; calls++) {
+		assert_true(h->deadline > h->now);
+		h->now = h->deadline;
+		h->deadline = UINT64_MAX;
+		fwsim_timer_expired(h->fw);
+	}
+	assert_in_range(calls, 1, n);
+	for (unsigned int i = 0; i < n; i++)
+		d_expect(&p->a.scq, IFC_CQE_REQ, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, e_pair_setup, e_pair_teardown)
 
 int main(void)
@@ -218,6 +244,7 @@ int main(void)
 		cmocka_unit_test(copies_are_bounded),
 		T(lso_of_costly_frames_is_cut_off),
 		T(costly_frames_take_more_of_the_budget),
+		cmocka_unit_test_setup_teardown(what_is_left_is_for_a_later_time, p_setup, p_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
