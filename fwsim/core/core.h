@@ -813,6 +813,8 @@ uint64_t fwsim_qp_rq_bytes(const struct fwsim_qp *qp);
 
 /* Post the limit's event if it is armed and fewer WQEs are left. */
 void fwsim_srq_check_limit(struct fwsim_vhca *v, struct fwsim_srq *srq);
+/* May messages to @qp take from @srq? Of XRC from all of its domain, else from its own one alone. */
+bool fwsim_qp_may_use_srq(const struct fwsim_qp *qp, const struct fwsim_srq *srq);
 
 /* ---- qp_run.c, rc.c: work of QPs ----------------------------------------------------------- */
 

@@ -619,12 +619,17 @@ void fwsim_xfer_section(struct fwsim_xfer *x, struct fwsim_vhca *v,
 
 /* ---- checks between objects ----------------------------------------------------------------- */
 
-/* A QP may hold a WQE of its own SRQ, or, for XRC, of one in its domain. */
-static void check_taken(struct fwsim_xfer *x, struct fwsim_vhca *v, const struct fwsim_qp *qp)
+/* A QP that is not of XRC has no SRQ of XRC. It may hold a WQE of its own SRQ, or, for XRC, of one in its domain. */
+static void check_srq(struct fwsim_xfer *x, struct fwsim_vhca *v, const struct fwsim_qp *qp)
 {
-	const struct fwsim_srq *srq = fwsim_table_get(&v->obj[FWSIM_OBJ_SRQ], qp->srq_taken);
+	const struct fwsim_srq *srq = fwsim_table_get(&v->obj[FWSIM_OBJ_SRQ], qp->srqn);
 
-	if (!qp->has_srq || !srq || qp->srq_wqe >= 1u << srq->log_size)
+	if (qp->has_srq && qp->st != IFC_QP_ST_XRC && srq && !fwsim_qp_may_use_srq(qp, srq))
+		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "SRQ 0x%x is one of XRC", qp->srqn);
+	if (!qp->srq_taken)
+		return;
+	srq = fwsim_table_get(&v->obj[FWSIM_OBJ_SRQ], qp->srq_taken);
+	if (!srq || !fwsim_qp_may_use_srq(qp, srq) || qp->srq_wqe >= 1u << srq->log_size)
 		fwsim_xfer_bad(x, IFC_ST_BAD_PARAM, "it holds WQE %u of SRQ 0x%x", qp->srq_wqe,
 			       qp->srq_taken);
 }
@@ -657,8 +662,7 @@ void fwsim_xfer_check(struct fwsim_xfer *x, struct fwsim_vhca *v)
 	x->what = xfer_types[FWSIM_OBJ_QP].name;
 	fwsim_table_for_each(&v->obj[FWSIM_OBJ_QP], qp) {
 		x->id = qp->obj.id;
-		if (qp->srq_taken)
-			check_taken(x, v, qp);
+		check_srq(x, v, qp);
 	}
 	x->what = NULL;
 	if (!x->bad) {

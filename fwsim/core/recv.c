@@ -15,6 +15,9 @@ enum rc_recv rc_recv_ready(struct fwsim_qp *peer, uint32_t xrc_srqn)
 		srq = rc_srq(peer, xrc_srqn);
 		if (!srq)
 			return RC_RECV_NO_QUEUE;
+		/* XRC: a message that goes on for another queue; ERR then gives back what has been taken */
+		if (peer->srq_taken && peer->srq_taken != srq->obj.id)
+			return RC_RECV_NO_QUEUE;
 		switch (rc_srq_take(peer, srq)) {
 		case RC_TAKEN:
 			return RC_RECV_OK;

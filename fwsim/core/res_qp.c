@@ -197,6 +197,17 @@ static enum ifc_status qp_take_rings(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
 	return IFC_ST_OK;
 }
 
+/* One of XRC has a CQ of its own, which is for XRC targets alone. That it is there at all is checked elsewhere. */
+static enum ifc_status qp_check_srq(struct fwsim_cmd *cmd, const struct fwsim_qp *qp)
+{
+	const struct fwsim_srq *srq = fwsim_table_get(&cmd->vhca->obj[FWSIM_OBJ_SRQ], qp->srqn);
+
+	if (!qp->has_srq || qp->st == IFC_QP_ST_XRC || !srq || fwsim_qp_may_use_srq(qp, srq))
+		return IFC_ST_OK;
+	return fwsim_refuse(cmd, IFC_ST_BAD_RES, QP_SYND_REF, "SRQ 0x%x is one of XRC, the QP is not",
+			    qp->srqn);
+}
+
 static enum ifc_status qp_fill(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
 {
 	const char *what;
@@ -222,7 +233,9 @@ static enum ifc_status qp_fill(struct fwsim_cmd *cmd, struct fwsim_qp *qp)
 				    IFC_GET(qpc, qp->ctx, log_page_size),
 				    (unsigned long long)qp->dbr,
 				    IFC_GET(qpc, qp->ctx, rq_type));
-	st = qp_take_rings(cmd, qp);
+	st = qp_check_srq(cmd, qp);
+	if (st == IFC_ST_OK)
+		st = qp_take_rings(cmd, qp);
 	if (st != IFC_ST_OK)
 		return st;
 	qp->vhca = cmd->vhca;

@@ -62,17 +62,22 @@ static uint64_t srq_wqe_off(const struct fwsim_srq *srq, uint16_t index)
 	return srq->page_offset + ((uint64_t)index << srq->log_stride);
 }
 
+bool fwsim_qp_may_use_srq(const struct fwsim_qp *qp, const struct fwsim_srq *srq)
+{
+	if (!qp->has_srq)
+		return false;
+	if (qp->st == IFC_QP_ST_XRC)
+		return srq->kind == FWSIM_SRQ_XRC && srq->xrcd == qp->xrcd;
+	return srq->kind != FWSIM_SRQ_XRC && srq->obj.id == qp->srqn;
+}
+
 struct fwsim_srq *rc_srq(const struct fwsim_qp *qp, uint32_t xrc_srqn)
 {
 	uint32_t id = qp->st == IFC_QP_ST_XRC ? xrc_srqn : qp->srqn;
 	struct fwsim_srq *srq;
 
-	if (!qp->has_srq)
-		return NULL;
-	srq = fwsim_table_get(&qp->vhca->obj[FWSIM_OBJ_SRQ], id);
-	if (srq && qp->st == IFC_QP_ST_XRC && (srq->kind != FWSIM_SRQ_XRC || srq->xrcd != qp->xrcd))
-		return NULL;
-	return srq;
+	srq = qp->has_srq ? fwsim_table_get(&qp->vhca->obj[FWSIM_OBJ_SRQ], id) : NULL;
+	return srq && fwsim_qp_may_use_srq(qp, srq) ? srq : NULL;
 }
 
 enum rc_take rc_srq_take(struct fwsim_qp *qp, struct fwsim_srq *srq)

@@ -425,6 +425,67 @@ static void xrc_queue_of_another_domain(void **state)
 	d_expect_none(&x.cq);
 }
 
+/* Its completions would go to the CQ of the SRQ, and no other QP than one of XRC looks there. */
+static void xrc_queue_is_for_xrc_alone(void **state)
+{
+	static const enum ifc_qp_st st[] = { IFC_QP_ST_RC, IFC_QP_ST_UC, IFC_QP_ST_UD, IFC_QP_ST_QP1 };
+	struct rig *r = *state;
+	struct d_qp qp;
+	uint8_t out[16];
+	struct d_in in;
+	struct xrc x;
+
+	xrc_open(r, &x);
+	for (unsigned int i = 0; i < 4; i++) {
+		qp = r->b;
+		qp.st = st[i];
+		qp.srqn = x.srq.srqn;
+		d_qp_in(&r->d2, &in, &qp);
+		assert_int_equal(D_EXEC(&r->d2, &in, out), IFC_ST_BAD_RES);
+		assert_non_null(h_trace_find(r->h, FWSIM_TRACE_CMD, "is one of XRC"));
+		qp.srqn = r->srq.srqn;
+		d_qp_in(&r->d2, &in, &qp);
+		assert_int_equal(D_EXEC(&r->d2, &in, out), IFC_ST_OK);
+	}
+}
+
+/* Move one slice of what is posted at @qp. */
+static void one_slice(struct rig *r, struct d_qp *qp)
+{
+	r->h->fw->running = true;
+	d_core_qp(qp)->db_pending = true;
+	fwsim_qp_schedule(d_core_qp(qp));
+	fwsim_rc_run(r->h->fw, 1);
+	r->h->fw->running = false;
+}
+
+/* A WQE that is changed while its message is under way takes from one queue only, and that is given back. */
+static void xrc_message_stays_with_its_queue(void **state)
+{
+	struct rig *r = *state;
+	struct d_wr w = wr(r, 0, 3 << 16);
+	struct d_srq second;
+	struct xrc x;
+	uint16_t n;
+
+	xrc_open(r, &x);
+	d_srq(&r->d2, &second, FWSIM_SRQ_XRC, x.xrcd2, x.cq.cqn);
+	n = recv(r, &x.srq, 0, 3 << 16);
+	recv(r, &second, 0, 3 << 16);
+	w.xrc_srqn = x.srq.srqn;
+	d_post(&x.ini, &w);
+	one_slice(r, &x.ini);
+	assert_int_equal(d_core_qp(&x.tgt)->srq_taken, x.srq.srqn);
+	w.xrc_srqn = second.srqn;
+	x.ini.sq_pi = 0;
+	d_post(&x.ini, &w);
+	fwsim_kick(r->h->fw);
+	d_expect(&x.ini.scq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_REMOTE_INVAL_REQ);
+	assert_int_equal(D_CQE_COUNTER(d_expect(&x.cq, IFC_CQE_RESP_ERR, IFC_CQE_SYND_WR_FLUSH)), n);
+	d_expect_none(&x.cq);
+	assert_int_equal(((struct fwsim_srq *)fwsim_table_get(&r->d2.v->obj[FWSIM_OBJ_SRQ], second.srqn))->ci, 0);
+}
+
 /* ---- state --------------------------------------------------------------------------------- */
 
 /* A message is half in a WQE of the queue; the function goes through an image, and on. */
@@ -466,6 +527,34 @@ static void image_in_the_middle(void **state)
 	expect_event(&r->d2, IFC_EVENT_SRQ_RQ_LIMIT, r->srq.srqn);
 }
 
+/* What no command makes is in no image that is accepted. */
+static void image_with_the_queue_of_another(void **state)
+{
+	struct rig *r = *state;
+	struct fwsim_qp *qp = d_core_qp(&r->b);
+	char why[200];
+	struct xrc x;
+
+	xrc_open(r, &x);
+	r->d2.v->mig = FWSIM_MIG_STOPPED;
+	for (unsigned int i = 0; i < 3; i++) {
+		size_t size = fwsim_image_size(r->d2.v);
+		uint8_t *buf = malloc(size);
+
+		qp->srq_taken = i == 1 ? x.srq.srqn : 0; /* it has another */
+		if (i == 2)
+			IFC_SET(qpc, qp->ctx, srqn_rmpn_xrqn, x.srq.srqn);
+		assert_int_equal(fwsim_image_save(r->d2.v, buf, size), size);
+		qp->srq_taken = 0;
+		assert_int_equal(fwsim_image_load(r->d2.v, buf, size, why, sizeof(why)),
+				 i ? IFC_ST_BAD_PARAM : IFC_ST_OK);
+		if (i)
+			assert_non_null(strstr(why, i == 1 ? "it holds WQE" : "is one of XRC"));
+		qp = d_core_qp(&r->b);
+		free(buf);
+	}
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -485,7 +574,10 @@ int main(void)
 		TEST(queue_that_cannot_be_read),
 		TEST(xrc_message_names_its_queue),
 		TEST(xrc_queue_of_another_domain),
+		TEST(xrc_queue_is_for_xrc_alone),
+		TEST(xrc_message_stays_with_its_queue),
 		TEST(image_in_the_middle),
+		TEST(image_with_the_queue_of_another),
 	};
 
 	return cmocka_run_group_tests_name("srq", tests, NULL, NULL);
