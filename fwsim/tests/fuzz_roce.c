@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libFuzzer entry for RoCE packets. A VF with a QP of RC, UC, UD and XRC each, connected to another card that the
+ * libFuzzer entry for RoCE packets. A VF with a QP of RC, UC, UD and XRC each (this one with an SRQ), connected to another card that the
  * input plays: packets that are nearly right, with their number counted from the one that is expected, or bytes of
  * any kind; WQEs, doorbells, time, stop and resume, and a move of the VF to another function by an image. After each
  * step: a stopped function has done no DMA and sent nothing, one that may not initiate has sent no request, what
@@ -16,16 +16,17 @@
 #define LOG_SQ 4
 #define LOG_RQ 3
 #define RQ_STRIDE 32u
+#define SRQ_OFF 2048u /* in the page of the QP of XRC, which has no receive ring of its own */
 
 /* Memory of the VF; what is before the data holds rings and records. */
 #define OFF_QP FUZZ_OFF_REST /* 4 KiB each */
-#define OFF_DBR 0x7000u /* of the CQ, and 64 bytes each of the QPs */
+#define OFF_DBR 0x7000u /* of the CQ, and 64 bytes each of the QPs and the SRQ */
 #define OFF_DATA 0x8000u
 
 struct world {
 	struct fuzz_card card; /* first */
 	struct fuzz_fn f;      /* where the VF is */
-	uint32_t xrcd, key, qpn[QPS];
+	uint32_t xrcd, srqn, key, inval_key, qpn[QPS];
 	uint8_t peer_gid[IFC_SZ(roce_addr_layout)], gid[IFC_SZ(roce_addr_layout)];
 	unsigned int sent;
 };
@@ -68,7 +69,8 @@ static void open_qp(struct world *w, unsigned int n)
 	IFC_SET(qpc, qpc, st, service[n]);
 	IFC_SET(qpc, qpc, pd, w->f.pd);
 	IFC_SET(qpc, qpc, uar_page, w->f.uar);
-	IFC_SET(qpc, qpc, rq_type, service[n] == IFC_QP_ST_XRC ? 3 : 0);
+	IFC_SET(qpc, qpc, rq_type, service[n] == IFC_QP_ST_XRC ? 1 : 0);
+	IFC_SET(qpc, qpc, srqn_rmpn_xrqn, w->srqn);
 	IFC_SET(qpc, qpc, xrcd, w->xrcd);
 	IFC_SET(qpc, qpc, log_rq_size, LOG_RQ);
 	IFC_SET(qpc, qpc, log_rq_stride, 1);
@@ -80,7 +82,26 @@ static void open_qp(struct world *w, unsigned int n)
 		       &w->qpn[n]);
 }
 
-static void connect(struct world *w, unsigned int n, unsigned int mtu)
+/* The SRQ, an XRC one; each WQE leads to the third behind it. */
+static void open_srq(struct world *w)
+{
+	uint8_t in[IFC_SZ(create_srq_in) + 8] = { 0 }, *c = IFC_PTR(create_srq_in, in, srq_context_entry);
+	uint8_t *ring = w->f.mem + OFF_QP + 3 * FWSIM_PAGE + SRQ_OFF;
+
+	for (unsigned int i = 0; i < 1u << LOG_RQ; i++)
+		ifc_st16(ring + i * RQ_STRIDE + 2, (uint16_t)((i + 3) & ((1u << LOG_RQ) - 1)));
+	IFC_SET(srqc, c, log_srq_size, LOG_RQ);
+	IFC_SET(srqc, c, log_rq_stride, 1);
+	IFC_SET(srqc, c, page_offset, SRQ_OFF * 64 / FWSIM_PAGE);
+	IFC_SET(srqc, c, pd, w->f.pd);
+	IFC_SET(srqc, c, xrcd, w->xrcd);
+	IFC_SET(srqc, c, cqn, w->f.cqn);
+	IFC_SET64(srqc, c, dbr_addr, OFF_DBR + 64 + 64 * QPS);
+	fuzz_fn_create(&w->f, MLX5_CMD_OP_CREATE_XRC_SRQ, in, IFC_SZ(create_srq_in), OFF_QP + 3 * FWSIM_PAGE, 1,
+		       &w->srqn);
+}
+
+static void connect(struct world *w, unsigned int n, unsigned int mtu, unsigned int log_rra)
 {
 	static const uint16_t op[] = { MLX5_CMD_OP_RST2INIT_QP, MLX5_CMD_OP_INIT2RTR_QP,
 				       MLX5_CMD_OP_RTR2RTS_QP };
@@ -97,6 +118,7 @@ static void connect(struct world *w, unsigned int n, unsigned int mtu)
 		IFC_SET(qpc, qpc, rae, 1);
 		IFC_SET(qpc, qpc, mtu, mtu);
 		IFC_SET(qpc, qpc, log_msg_max, 20);
+		IFC_SET(qpc, qpc, log_rra_max, log_rra);
 		IFC_SET(qpc, qpc, remote_qpn, 0x123 + n);
 		IFC_SET(qpc, qpc, retry_count, 2);
 		IFC_SET(qpc, qpc, rnr_retry, n ? 7 : 1);
@@ -117,7 +139,7 @@ static void connect(struct world *w, unsigned int n, unsigned int mtu)
 static void check(struct world *w)
 {
 	struct fwsim_qp *qp, *last = NULL;
-	unsigned int n = 0, marked = 0;
+	unsigned int n = 0, marked = 0, reads;
 
 	for (qp = w->card.fw->run_head; qp; last = qp, qp = qp->run_next, n++)
 		MUST(qp->scheduled && n < 100);
@@ -126,11 +148,15 @@ static void check(struct world *w)
 		const struct fwsim_roce *r = qp->roce;
 
 		marked += qp->scheduled;
+		MUST(!qp->srq_taken || (qp->srq_taken == w->srqn && qp->st == IFC_QP_ST_XRC));
 		if (!r)
 			continue;
 		MUST(r->req.acked <= r->req.sent && r->req.sent <= r->req.high);
 		MUST(r->req.sent - r->req.acked <= ROCE_WINDOW || qp->st == IFC_QP_ST_UC);
 		MUST(r->rsp.answers_n <= ROCE_ANSWERS && r->rsp.saved_n <= ROCE_SAVED);
+		for (unsigned int i = reads = 0; i < r->rsp.answers_n; i++)
+			reads += r->rsp.answers[i].kind != ROCE_ANSWER_ACK;
+		MUST(reads <= 1u << IFC_GET(qpc, qp->ctx, log_rra_max));
 		MUST(!r->rsp.write || r->rsp.off <= r->rsp.len);
 		MUST(qp->state != IFC_QP_ERR || (!r->req.active && !r->rsp.answers_n));
 	}
@@ -148,14 +174,15 @@ static struct fwsim_qp *core_qp(struct world *w, unsigned int n)
 static void step_packet(struct fuzz_input *in, struct world *w, unsigned int n)
 {
 	static const uint8_t prefix[QPS] = { ROCE_RC, ROCE_UC, ROCE_UD, ROCE_XRC };
-	static const uint32_t lens[] = { 0, 1, 255, 256, 257, 1000, 1024, 4096 };
+	static const uint32_t lens[] = { 0, 1, 88, 256, 257, 1000, 1024, 4096 };
 	static uint8_t data[ROCE_MTU_MAX];
 	struct fwsim_qp *qp = core_qp(w, n);
-	unsigned int b = fuzz_take(in), op = b & 0x1f, how = fuzz_take(in), spoil;
+	unsigned int b = fuzz_take(in), op = b & 0x1f, how = fuzz_take(in), spoil, at;
 	uint8_t frame[ROCE_FRAME_MAX];
 	struct roce_packet pkt = {
 		.opcode = (uint8_t)(prefix[n] | op), .solicited = how & 1, .ack_req = how & 2,
 		.dqpn = w->qpn[n], .qkey = 0x1111, .sqpn = 7, .rkey = w->key, .syndrome = ROCE_SYND_ACK,
+		.xrc_srqn = w->srqn ^ (how & 0x20),
 	};
 	struct roce_path path = {
 		.gid = w->peer_gid, .rgid = w->gid,
@@ -173,20 +200,24 @@ static void step_packet(struct fuzz_input *in, struct world *w, unsigned int n)
 		pkt.data_len = lens[how >> 2 & 7];
 	}
 	if (roce_ops[op] & (ROCE_RETH | ROCE_ATOMIC_ETH)) {
-		pkt.va = OFF_DATA + fuzz_take(in) * 8;
+		at = fuzz_take(in);
+		pkt.va = OFF_DATA + at * 8 + (at == 0x7f ? 4 : 0);
+		if (at & 0x80) { /* a key that has fewer rights, may be gone, and ends where there is no memory */
+			pkt.rkey = w->inval_key;
+			pkt.va = FUZZ_MEM - FWSIM_PAGE - 0x200 + (at & 0x7f) * 8;
+		}
 		pkt.len = how & 0x40 ? fuzz_take16(in) : pkt.data_len;
 		pkt.swap_add = fuzz_take(in);
 	}
 	if (roce_ops[op] & ROCE_AETH && how & 0x40)
 		pkt.syndrome = (uint8_t)fuzz_take(in);
 	if (roce_ops[op] & (ROCE_IMM | ROCE_IETH))
-		ifc_st32(pkt.imm, w->key);
+		ifc_st32(pkt.imm, how & 4 ? w->inval_key : w->key);
 	len = roce_build(&path, &pkt, frame);
 	if (how & 0x80) { /* some bytes of it are others; the ICRC is right all the same, or not */
 		spoil = fuzz_take(in);
 		for (unsigned int i = 0; i < (spoil & 7); i++) {
-			unsigned int at = fuzz_take(in) % 80;
-
+			at = fuzz_take(in) % 80;
 			frame[at < len ? at : len - 1] ^= (uint8_t)fuzz_take(in);
 		}
 		if (spoil & 8) {
@@ -218,10 +249,12 @@ static void step_post(struct fuzz_input *in, struct world *w, unsigned int n)
 	uint32_t len = fuzz_take16(in) & 0x7fff;
 	uint16_t pi = (uint16_t)ifc_ld32(dbr + 4);
 
-	if (service[n] != IFC_QP_ST_XRC)
+	if (service[n] != IFC_QP_ST_XRC) {
 		ring += RQ_STRIDE << LOG_RQ;
-	else
+	} else {
+		ifc_st32(wqe + at, w->srqn);
 		at += 16;
+	}
 	if (service[n] == IFC_QP_ST_UD) {
 		ifc_st32(wqe + at + RC_AV_QKEY, 0x1111);
 		ifc_st32(wqe + at + RC_AV_DQPN, 0x80000123);
@@ -255,16 +288,19 @@ static void step_post(struct fuzz_input *in, struct world *w, unsigned int n)
 
 static void step_recv(struct fuzz_input *in, struct world *w, unsigned int n)
 {
-	uint8_t *dbr = w->f.mem + OFF_DBR + 64 + 64 * n;
+	bool shared = service[n] == IFC_QP_ST_XRC;
+	uint8_t *dbr = w->f.mem + OFF_DBR + 64 + 64 * (shared ? QPS : n);
 	uint16_t pi = (uint16_t)ifc_ld32(dbr);
-	uint8_t *wqe = w->f.mem + OFF_QP + n * FWSIM_PAGE + (pi & ((1u << LOG_RQ) - 1)) * RQ_STRIDE;
+	uint32_t place = (shared ? 3u * pi : pi) & ((1u << LOG_RQ) - 1);
+	uint8_t *wqe = w->f.mem + OFF_QP + n * FWSIM_PAGE + place * RQ_STRIDE;
 
-	if (service[n] == IFC_QP_ST_XRC)
-		return;
+	if (shared)
+		wqe += SRQ_OFF + 16; /* behind the link; there is room for one segment */
 	ifc_st32(wqe, fuzz_take16(in));
 	ifc_st32(wqe + 4, w->key);
 	ifc_st64(wqe + 8, OFF_DATA + 0x1000);
-	ifc_st32(wqe + 20, FWSIM_TERM_LKEY);
+	if (!shared)
+		ifc_st32(wqe + 20, FWSIM_TERM_LKEY);
 	ifc_st32(dbr, (uint16_t)(pi + 1));
 }
 
@@ -323,10 +359,15 @@ static void step(struct fuzz_input *in, struct world *w)
 		step_move(w);
 		break;
 	case 8:
-		connect(w, n, 1 + fuzz_take(in) % 5);
+		b = fuzz_take(in);
+		connect(w, n, 1 + b % 5, b / 5 % 5);
 		break;
 	default:
+		w->card.fw->running = b & 0x80; /* it waits for the next one: they come at once */
 		step_packet(in, w, n);
+		w->card.fw->running = false;
+		if (b & 0x80)
+			return;
 	}
 	fwsim_kick(w->card.fw);
 }
@@ -336,6 +377,7 @@ static void open_world(struct world *w)
 	static const uint8_t ours[16] = { [10] = 0xff, 0xff, 10, 0, 0, 1 };
 	static const uint8_t theirs[16] = { [10] = 0xff, 0xff, 10, 0, 0, 2 };
 	uint8_t in[IFC_SZ(set_roce_address_in)] = { 0 };
+	struct fwsim_mkey *m;
 	const uint8_t *mac;
 
 	w->f.v = w->card.fw->vhca[1];
@@ -360,9 +402,15 @@ static void open_world(struct world *w)
 	fuzz_fn_open(&w->f, OFF_DBR, true); /* the driver is always fast enough */
 	fuzz_fn_key(&w->f, OFF_DATA, O_ACC_RDMA | FWSIM_ACC_A);
 	w->key = w->f.key << 8;
+	fuzz_fn_key(&w->f, OFF_DATA, O_ACC_RDMA);
+	w->inval_key = w->f.key << 8;
+	m = fwsim_table_get(&w->f.v->obj[FWSIM_OBJ_MKEY], w->f.key);
+	IFC_SET(mkc, m->ctx, en_rinval, 1);
+	m->mtt.addr[m->mtt.n - 1] = 1ULL << 40;
+	open_srq(w);
 	for (unsigned int n = 0; n < QPS; n++) {
 		open_qp(w, n);
-		connect(w, n, 1);
+		connect(w, n, 1, 2);
 		MUST(core_qp(w, n)->state == IFC_QP_RTS);
 	}
 }

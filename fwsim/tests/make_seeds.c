@@ -459,6 +459,7 @@ static void flow(void **state)
 
 enum { R_POST = 1, R_RECV, R_FRAME, R_TIME, R_MIG, R_BUS, R_MOVE, R_CONNECT, R_PACKET };
 #define R_QP(n) ((n) << 4)
+#define R_WAITS 0x80 /* of a packet: comes together with the next one */
 /* Of a packet: asks for an acknowledgement; payload of 0, 1, 255, 256, 257 … bytes; a field more. */
 #define R_ACK_REQ 2
 #define R_LEN(n) ((n) << 2)
@@ -475,7 +476,46 @@ static void roce_packet(struct seed *s, unsigned int qp, unsigned int op, unsign
 
 static void roce_post(struct seed *s, unsigned int qp, unsigned int op, unsigned int len)
 {
-	BYTES(s, (uint8_t)(R_POST | R_QP(qp)), (uint8_t)op, (uint8_t)len, (uint8_t)(len >> 8), 5);
+	BYTES(s, (uint8_t)(R_POST | R_QP(qp)), (uint8_t)op, (uint8_t)len, (uint8_t)(len >> 8));
+	if (op == 5 || op == 6) /* an atomic has an operand */
+		BYTES(s, 5);
+}
+
+/* A request that is refused, of one kind after the other, to a QP that is as new. */
+static void roce_refused(struct seed *s, unsigned int qp, unsigned int kind)
+{
+	static const uint8_t near[] = { 4, 0x00, 0x02, 7 }, nowhere[] = { 0xc0, 0x00, 0x01, 0 }, crooked[] = { 0x7f, 0 };
+
+	BYTES(s, (uint8_t)(R_CONNECT | R_QP(qp)), 10); /* MTU of 256, 4 READs at a time */
+	switch (kind) {
+	case 0:
+		for (unsigned int i = 0; i < 5; i++) /* the last is one more than may be asked for */
+			roce_packet(s, qp | (i < 4 ? R_WAITS >> 4 : 0), 0x0c, R_MORE, (int)(2 * i), 4, near);
+		break;
+	case 1:
+		roce_packet(s, qp, 0x0c, R_MORE, 0, 4, nowhere);
+		break;
+	case 2:
+		roce_packet(s, qp, 0x0a, R_LEN(3) | R_ACK_REQ, 0, 2, nowhere); /* WRITE */
+		break;
+	case 3:
+		roce_packet(s, qp, 0x14, 0, 0, 2, crooked);
+		break;
+	case 4:
+		roce_packet(s, qp, 0x14, 0, 0, 2, nowhere); /* a key without the right to atomics */
+		break;
+	case 5:
+		BYTES(s, (uint8_t)(R_RECV | R_QP(qp)), 16, 0); /* too short */
+		roce_packet(s, qp, 0x04, R_LEN(3) | R_ACK_REQ, 0, 0, NULL);
+		break;
+	case 6:
+		roce_packet(s, qp, 0x04, 0x20 | R_LEN(3) | R_ACK_REQ, 0, 0, NULL); /* an SRQ that is not there */
+		break;
+	case 7:
+		roce_packet(s, qp, 0x06, R_LEN(3) | R_MORE, 0, 4, near); /* WRITE first, of more than comes */
+		roce_packet(s, qp, 0x08, R_LEN(2) | R_ACK_REQ, 0, 0, NULL);
+		break;
+	}
 }
 
 static void roce(void **state)
@@ -484,7 +524,7 @@ static void roce(void **state)
 	struct seed *s = data_seed();
 
 	(void)state;
-	for (unsigned int qp = 0; qp < 2; qp++) {
+	for (unsigned int qp = 0; qp < 4; qp += 1 + qp) { /* RC, UC, XRC */
 		BYTES(s, (uint8_t)(R_RECV | R_QP(qp)), 0x00, 0x08, (uint8_t)(R_RECV | R_QP(qp)), 0, 8);
 		roce_packet(s, qp, 0x00, R_LEN(3), 0, 0, NULL);		       /* SEND first */
 		roce_packet(s, qp, 0x03, R_LEN(1) | R_ACK_REQ, 0, 0, NULL);    /* last, immediate */
@@ -492,6 +532,7 @@ static void roce(void **state)
 		roce_packet(s, qp, 0x09, R_LEN(3) | R_ACK_REQ, 0, 0, NULL);    /* last, immediate */
 		roce_packet(s, qp, 0x08, R_LEN(3) | R_ACK_REQ, -1, 0, NULL);   /* repeated */
 	}
+	BYTES(s, R_RECV | R_QP(2), 0x00, 0x08);
 	roce_packet(s, 2, 0x04, R_LEN(2), 0, 0, NULL); /* a datagram */
 	for (unsigned int qp = 0; qp < 4; qp += 3) {
 		roce_packet(s, qp, 0x0c, R_MORE, 0, 4, reth); /* READ, twice */
@@ -501,14 +542,26 @@ static void roce(void **state)
 	}
 	roce_packet(s, 0, 0x04, R_LEN(1), 5, 0, NULL); /* a gap */
 	roce_packet(s, 0, 0x15, 0, 0, 0, NULL);
+	for (unsigned int qp = 0; qp < 4; qp += 3) {
+		BYTES(s, (uint8_t)(R_RECV | R_QP(qp)), 0x00, 0x08);
+		roce_packet(s, qp, 0x17, R_LEN(1) | R_ACK_REQ, 0, 0, NULL); /* SEND with invalidate of a key that may be */
+		roce_packet(s, qp, 0x04, R_LEN(1) | R_ACK_REQ, 0, 0, NULL); /* nothing to receive into */
+	}
 	seed_write(s, "roce/requests");
+
+	s = data_seed();
+	for (unsigned int qp = 0; qp < 4; qp += 1 + qp)
+		for (unsigned int i = 0; i < 8; i++)
+			roce_refused(s, qp, i);
+	seed_write(s, "roce/refused");
 
 	s = data_seed();
 	for (unsigned int op = 0; op < 7; op++) {
 		roce_post(s, 0, op, 600);
 		roce_post(s, 3, op, 600);
 		roce_post(s, 1, op, 600);
-		roce_post(s, 2, op, 200);
+		if (op == 2 || op == 3) /* what is no operation of UD would stop it */
+			roce_post(s, 2, op, 200);
 	}
 	for (unsigned int qp = 0; qp < 4; qp += 3) {
 		roce_packet(s, qp, 0x11, 0, 2, 0, NULL);
@@ -523,6 +576,17 @@ static void roce(void **state)
 		roce_packet(s, qp, 0x11, R_MORE, 0, 1, (const uint8_t[]){ 0x62 }); /* access */
 	}
 	data_time(s, 30);
+	for (unsigned int code = 0x61; code < 0x64; code++) {
+		BYTES(s, R_CONNECT, 0);
+		roce_post(s, 0, 4, 600);
+		roce_packet(s, 0, 0x0d, R_LEN(3), 0, 0, NULL); /* a READ to its end */
+		roce_packet(s, 0, 0x0e, R_LEN(3), 1, 0, NULL);
+		roce_packet(s, 0, 0x0f, R_LEN(2), 2, 0, NULL);
+		roce_post(s, 0, 5, 8);
+		roce_packet(s, 0, 0x12, 0, 0, 0, NULL); /* an atomic */
+		roce_post(s, 0, 0, 600);
+		roce_packet(s, 0, 0x11, R_MORE, 0, 1, (const uint8_t[]){ (uint8_t)code });
+	}
 	seed_write(s, "roce/answers");
 
 	s = data_seed();
