@@ -345,27 +345,35 @@ static void carry_out(struct fwsim_cmd *cmd)
 		cmd->delay_ns += act->val[FWSIM_DO_LATE];
 }
 
-static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
+/* Of a command whose lengths are none, nothing has been read. */
+static unsigned int boxes_read(const struct fwsim_cmd *cmd)
+{
+	return cmd->in ? boxes_for(cmd->in_len) + cmd->out_boxes : 0;
+}
+
+/* How many mailboxes there were, and one for the entry. */
+static unsigned int execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 {
 	bool asked = v->cmd_asked & 1u << slot;
 	uint8_t e[IFC_CMDQ_ENTRY_SIZE];
 	struct fwsim_cmd *cmd;
+	unsigned int cost;
 	bool delivered;
 	uint64_t at = v->cmdq_addr + slot * IFC_CMDQ_ENTRY_SIZE;
 
 	v->cmd_asked &= ~(1u << slot);
 	if (fwsim_dma_read(v, at, e, sizeof(e))) {
 		fwsim_trace_note(v, "doorbell of slot %u: its entry cannot be read", slot);
-		return;
+		return 1;
 	}
 	if (!(e[ENT_STATUS_OWN] & OWNER_FIRMWARE)) {
 		fwsim_trace_ignored(v, "doorbell of slot %u, which the driver owns", slot);
-		return;
+		return 1;
 	}
 	cmd = calloc(1, sizeof(*cmd));
 	if (!cmd) {
 		fwsim_trace_note(v, "doorbell of slot %u: no memory", slot);
-		return;
+		return 1;
 	}
 	cmd->fw = v->fw;
 	cmd->vhca = v;
@@ -377,6 +385,7 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 	cmd->timer = (struct fwsim_timer){ .deadline = UINT64_MAX, .fn = complete_late, .arg = cmd };
 	v->cmd_busy |= 1u << slot;
 	delivered = read_command(cmd, e);
+	cost = 1 + boxes_read(cmd);
 	if (!asked)
 		fwsim_record_cmd(cmd);
 	if (!delivered) {
@@ -389,7 +398,7 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 		if (fwsim_does(&cmd->act, FWSIM_DO_DELAY) &&
 		    !fwsim_does(&cmd->act, FWSIM_DO_LOST)) {
 			delay(cmd);
-			return;
+			return cost;
 		}
 		carry_out(cmd);
 	}
@@ -400,14 +409,15 @@ static void execute(struct fwsim_vhca *v, unsigned int slot, bool polled)
 	v->cmd_busy |= 1u << slot;
 	if (fwsim_does(&cmd->act, FWSIM_DO_LOST) || fwsim_does(&cmd->act, FWSIM_DO_SILENT)) {
 		hang(cmd);
-		return;
+		return cost;
 	}
 	if (!cmd->delay_ns) {
 		complete(cmd);
-		return;
+		return cost;
 	}
 	v->cmd[slot] = cmd;
 	fwsim_timer_start(v->fw, &cmd->timer, cmd->started + cmd->delay_ns);
+	return cost;
 }
 
 /* Slots that hang and are used again by a driver that has given their commands up. */
@@ -446,7 +456,7 @@ void fwsim_cmdif_doorbell(struct fwsim_vhca *v, uint32_t slots)
 	v->cmd_pending |= slots;
 }
 
-void fwsim_cmdif_run(struct fwsim_vhca *v)
+void fwsim_cmdif_run(struct fwsim_vhca *v, unsigned int *budget)
 {
 	unsigned int slot;
 
@@ -458,9 +468,11 @@ void fwsim_cmdif_run(struct fwsim_vhca *v)
 			return;
 		if (!(v->cmd_pending & bit))
 			continue;
+		if (!*budget)
+			return;
 		v->cmd_pending &= ~bit;
 		v->cmd_polled &= ~bit;
-		execute(v, slot, polled);
+		fwsim_spend(budget, execute(v, slot, polled));
 	}
 }
 

@@ -420,6 +420,8 @@ struct fwsim {
 	struct fwsim_vhca *vhca[1 + FWSIM_MAX_VFS];
 	bool running;		/* fwsim_run() is on the stack */
 	bool work;		/* something was latched */
+	unsigned int cmd_boxes;	/* mailboxes of commands that one fwsim_run() may read or write */
+	unsigned int cmd_turn;	/* function whose commands come first; 0 unless there were too many */
 	struct fwsim_qp *run_head, *run_tail; /* QPs with work to look at */
 	unsigned int rc_spent;	/* by the last step, in slices of 64 KiB */
 	struct fwsim_sq *sq_head, *sq_tail;   /* and SQs */
@@ -559,9 +561,12 @@ enum ifc_status fwsim_refuse(struct fwsim_cmd *cmd, enum ifc_status status, uint
 /* The same of what a correct driver may ask for: it cannot know, or asks to know. No violation. */
 enum ifc_status fwsim_decline(struct fwsim_cmd *cmd, enum ifc_status status, uint32_t syndrome,
 			      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-/* Slots were rung: latch; cmdif_run executes what is pending if the VHCA may initiate. */
+/*
+ * Slots were rung: latch; cmdif_run executes what is pending if the VHCA may initiate, and as long as *@budget, which
+ * is in mailboxes, is not used up.
+ */
 void fwsim_cmdif_doorbell(struct fwsim_vhca *v, uint32_t slots);
-void fwsim_cmdif_run(struct fwsim_vhca *v);
+void fwsim_cmdif_run(struct fwsim_vhca *v, unsigned int *budget);
 /* Write the answers that had to wait until DMA is allowed again. */
 void fwsim_cmdif_rescan(struct fwsim_vhca *v);
 /* Drop pending and delayed commands without completing them (reset). */

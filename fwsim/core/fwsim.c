@@ -30,6 +30,7 @@
 #define RUN_QP_BUDGET 64
 #define RUN_SQ_BUDGET 64
 #define RUN_ROUNDS 64
+#define RUN_CMD_BOXES 65536 /* mailboxes of commands, of all functions: two of the longest commands */
 #define RUN_UPLINK_BUDGET 16 /* frames of a round */
 /*
  * What is left goes on after that time, and not at once: the clock of a host may stand still while its timers run
@@ -45,9 +46,27 @@ static void kick_expired(struct fwsim *fw, void *arg)
 	fw->work = true;
 }
 
+/* Commands that are pending. True: there are more than @boxes has been enough for. */
+static bool run_commands(struct fwsim *fw, unsigned int *boxes)
+{
+	unsigned int i, fn;
+
+	for (i = 0; i < fw->nfn; i++) {
+		fn = (fw->cmd_turn + i) % fw->nfn;
+		if (fw->vhca[fn]->cmd_pending)
+			fwsim_cmdif_run(fw->vhca[fn], boxes);
+		if (*boxes)
+			continue;
+		fw->cmd_turn = (fn + 1) % fw->nfn; /* whoever has used it up is the last next time */
+		return true;
+	}
+	fw->cmd_turn = 0;
+	return false;
+}
+
 void fwsim_run(struct fwsim *fw)
 {
-	unsigned int round, i;
+	unsigned int round, boxes = fw->cmd_boxes;
 	bool more = true;
 
 	if (fw->running)
@@ -56,10 +75,8 @@ void fwsim_run(struct fwsim *fw)
 	for (round = 0; round < RUN_ROUNDS && more; round++) {
 		fw->work = false;
 		fwsim_bar_run(fw);
-		for (i = 0; i < fw->nfn; i++)
-			if (fw->vhca[i]->cmd_pending)
-				fwsim_cmdif_run(fw->vhca[i]);
-		more = fwsim_page_track_run(fw);
+		more = boxes ? run_commands(fw, &boxes) : true;
+		more |= fwsim_page_track_run(fw);
 		more |= fwsim_rc_run(fw, RUN_QP_BUDGET / 8);
 		more |= fwsim_eth_run(fw, RUN_SQ_BUDGET);
 		more |= fwsim_uplink_run(fw, RUN_UPLINK_BUDGET);
@@ -401,6 +418,7 @@ struct fwsim *fwsim_create(const struct fwsim_config *cfg, const struct fwsim_ho
 	fw->host_deadline = UINT64_MAX;
 	fw->walk_max = (struct fwsim_walk_left){ FWSIM_WALK_STEPS, FWSIM_WALK_COPIES, false };
 	fw->walk = fw->walk_max;
+	fw->cmd_boxes = RUN_CMD_BOXES;
 	fw->kick = (struct fwsim_timer){ .deadline = UINT64_MAX, .fn = kick_expired };
 	fwsim_table_init(&fw->track, FIRST_TRACK, c.track_max);
 	fwsim_vsc_reset(fw);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What a guest can make the card do in one go has a bound: a frame in flow tables that lead everywhere, an LSO
- * WQE of such frames, a round of the card's loop.
+ * WQE of such frames, long commands, a round of the card's loop.
  */
 #include "eth_pair.h"
 #include "flow_rig.h"
@@ -140,6 +140,53 @@ static void copies_are_bounded(void **state)
 	h_free(h);
 }
 
+/* ---- commands ------------------------------------------------------------------------------ */
+
+static unsigned int done(struct harness *h, unsigned int fn)
+{
+	unsigned int n = 0;
+
+	for (unsigned int slot = 0; slot < 5; slot++)
+		n += h_cmd_done(h, fn, slot);
+	return n;
+}
+
+/* The driver of a VF rings for five commands of three mailboxes, entry included, and that of another too. */
+static void commands_wait_for_their_turn(void **state)
+{
+	IFC_BUF(alloc_pd_in, in) = { 0 };
+	struct harness *h = h_new(NULL);
+	unsigned int fn;
+
+	(void)state;
+	h_boot(h, 1);
+	h_boot(h, 2);
+	h->fw->cmd_boxes = 8;
+	h->fw->running = true; /* both before anything is done */
+	IFC_SET(alloc_pd_in, in, opcode, MLX5_CMD_OP_ALLOC_PD);
+	for (fn = 1; fn < 3; fn++) {
+		for (unsigned int slot = 0; slot < 5; slot++)
+			h_cmd_post(h, fn, slot, in, sizeof(in), 16 + 2 * IFC_MBOX_DATA);
+		h_cmd_ring(h, fn, 0x1f);
+	}
+	h->fw->running = false;
+	fwsim_kick(h->fw);
+	assert_int_equal(done(h, 1), 3);
+	assert_int_equal(done(h, 2), 0);
+	assert_true(h->deadline > h->now && h->deadline < h->now + H_MS);
+	h_advance(h, h->deadline - h->now);
+	assert_int_equal(done(h, 1), 3); /* now it is the other's turn */
+	assert_int_equal(done(h, 2), 3);
+	h_settle(h);
+	for (fn = 1; fn < 3; fn++) {
+		assert_int_equal(done(h, fn), 5);
+		for (unsigned int slot = 0; slot < 5; slot++)
+			assert_int_equal(h_cmd_result(h, fn, slot, NULL, 0).status, IFC_ST_OK);
+	}
+	assert_int_equal(h->fw->cmd_turn, 0);
+	h_free(h);
+}
+
 /* ---- a step, and a round ------------------------------------------------------------------- */
 
 /* Frames of the sender go nowhere, 256 times each. */
@@ -242,6 +289,7 @@ int main(void)
 		cmocka_unit_test(groups_count),
 		cmocka_unit_test(acl_that_is_cut_off_lets_nothing_through),
 		cmocka_unit_test(copies_are_bounded),
+		cmocka_unit_test(commands_wait_for_their_turn),
 		T(lso_of_costly_frames_is_cut_off),
 		T(costly_frames_take_more_of_the_budget),
 		cmocka_unit_test_setup_teardown(what_is_left_is_for_a_later_time, p_setup, p_teardown),
