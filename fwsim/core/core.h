@@ -391,6 +391,7 @@ struct fwsim_vhca {
 	struct fwsim_wait *moder_waits; /* events that moderation holds back: event.c */
 	struct fwsim_timer moder;	/* the first of them */
 	uint32_t cmd_eqn, pages_eqn; /* EQs whose mask has the CMD / PAGE_REQUEST bit; 0 = none (ids start at 1) */
+	uint32_t gsi_qpn; /* QP that gets what is for QP 1: the GSI of the lowest number; 0 = none */
 	struct fwsim_page_track *tracks; /* trackers of what it writes: page_track.c */
 	struct fwsim_writes *writes;	 /* what it has written, if asked for: oracle.c */
 	struct fwsim_flow *flow; /* flow tables, NULL: none yet: flow.c */

@@ -216,6 +216,7 @@ static void exchange(struct fwsim_vhca *v, struct fwsim_vhca *s)
 	}
 	v->cmd_eqn = s->cmd_eqn;
 	v->pages_eqn = s->pages_eqn;
+	v->gsi_qpn = s->gsi_qpn;
 	v->pas_used = s->pas_used;
 
 	v->hca = s->hca;

@@ -259,6 +259,16 @@ static void obj_find_eqs(struct fwsim_vhca *v)
 	v->pages_eqn = obj_eq_of(v, IFC_EVENT_PAGE_REQUEST);
 }
 
+/* Datagrams are many, and so may be the QPs: who gets those for QP 1 is found out when it changes. */
+static void obj_find_gsi(struct fwsim_vhca *v, uint32_t from)
+{
+	struct fwsim_qp *qp = fwsim_table_next(&v->obj[FWSIM_OBJ_QP], from);
+
+	while (qp && qp->st != IFC_QP_ST_QP1)
+		qp = fwsim_table_next(&v->obj[FWSIM_OBJ_QP], qp->obj.id + 1);
+	v->gsi_qpn = qp ? qp->obj.id : 0;
+}
+
 enum ifc_status fwsim_obj_insert(struct fwsim_vhca *v, enum fwsim_obj_type type,
 				 struct fwsim_obj *obj, const char **what)
 {
@@ -274,6 +284,9 @@ enum ifc_status fwsim_obj_insert(struct fwsim_vhca *v, enum fwsim_obj_type type,
 	}
 	if (type == FWSIM_OBJ_EQ)
 		obj_find_eqs(v);
+	if (type == FWSIM_OBJ_QP && ((struct fwsim_qp *)obj)->st == IFC_QP_ST_QP1 &&
+	    (!v->gsi_qpn || obj->id < v->gsi_qpn))
+		v->gsi_qpn = obj->id;
 	return IFC_ST_OK;
 }
 
@@ -304,6 +317,8 @@ void fwsim_obj_destroy(struct fwsim_vhca *v, enum fwsim_obj_type type, struct fw
 	fwsim_obj_unlink(v, type, obj);
 	if (type == FWSIM_OBJ_EQ)
 		obj_find_eqs(v);
+	if (type == FWSIM_OBJ_QP && obj->id == v->gsi_qpn)
+		obj_find_gsi(v, obj->id);
 	fwsim_obj_free(type, obj);
 }
 
@@ -363,5 +378,6 @@ enum ifc_status fwsim_obj_relink(struct fwsim_vhca *v)
 		}
 	}
 	obj_find_eqs(v);
+	obj_find_gsi(v, 0);
 	return fwsim_flow_relink(v);
 }

@@ -88,16 +88,10 @@ static bool datagram_grh(const struct fwsim_vhca *v, struct rc_datagram *d)
 /* QP of @v that takes datagrams for @qpn; number 1 is the GSI. */
 static struct fwsim_qp *datagram_qp(struct fwsim_vhca *v, uint32_t qpn)
 {
-	struct fwsim_qp *qp;
+	bool gsi = qpn == RC_GSI_QPN;
+	struct fwsim_qp *qp = fwsim_table_get(&v->obj[FWSIM_OBJ_QP], gsi ? v->gsi_qpn : qpn);
 
-	if (qpn != RC_GSI_QPN) {
-		qp = fwsim_table_get(&v->obj[FWSIM_OBJ_QP], qpn);
-		return qp && qp->st == IFC_QP_ST_UD ? qp : NULL;
-	}
-	fwsim_table_for_each(&v->obj[FWSIM_OBJ_QP], qp)
-		if (qp->st == IFC_QP_ST_QP1)
-			return qp;
-	return NULL;
+	return qp && qp->st == (gsi ? IFC_QP_ST_QP1 : IFC_QP_ST_UD) ? qp : NULL;
 }
 
 /* Into the receive list, header first. */

@@ -332,6 +332,40 @@ static void gsi_is_number_one(void **state)
 	assert_int_equal(D_CQE_IMM(cqe), 0xffff); /* its P_Key */
 }
 
+/* Of several it is the one of the lowest number, at any time, after a move too. */
+static void gsi_is_the_lowest_of_several(void **state)
+{
+	struct rig *r = *state;
+	struct fwsim_vhca *v = r->d2.v;
+	struct d_qp second, plain, third;
+	uint8_t out[16], *buf;
+	size_t size;
+	char why[100];
+
+	d_qp_of(&r->d2, &second, IFC_QP_ST_QP1, 0, 0);
+	d_qp_of(&r->d2, &plain, IFC_QP_ST_UD, 0, 0);
+	d_qp_of(&r->d2, &third, IFC_QP_ST_QP1, 0, 0);
+	assert_int_equal(v->gsi_qpn, r->gsi.qpn);
+	assert_int_equal(d_simple(&r->d2, MLX5_CMD_OP_DESTROY_QP, second.qpn, out, sizeof(out)), IFC_ST_OK);
+	assert_int_equal(v->gsi_qpn, r->gsi.qpn);
+	assert_int_equal(d_simple(&r->d2, MLX5_CMD_OP_DESTROY_QP, r->gsi.qpn, out, sizeof(out)), IFC_ST_OK);
+	assert_int_equal(v->gsi_qpn, third.qpn);
+	v->mig = FWSIM_MIG_STOPPED;
+	size = fwsim_image_size(v);
+	buf = malloc(size);
+	assert_int_equal(fwsim_image_save(v, buf, size), size);
+	assert_int_equal(fwsim_image_load(v, buf, size, why, sizeof(why)), IFC_ST_OK);
+	free(buf);
+	v->mig = FWSIM_MIG_RUNNING;
+	assert_int_equal(v->gsi_qpn, third.qpn);
+	d_qp_of(&r->d2, &second, IFC_QP_ST_QP1, 0, 0); /* gets a number that is free again */
+	assert_true(second.qpn < third.qpn);
+	assert_int_equal(v->gsi_qpn, second.qpn);
+	assert_int_equal(d_simple(&r->d2, MLX5_CMD_OP_DESTROY_QP, second.qpn, out, sizeof(out)), IFC_ST_OK);
+	assert_int_equal(d_simple(&r->d2, MLX5_CMD_OP_DESTROY_QP, third.qpn, out, sizeof(out)), IFC_ST_OK);
+	assert_int_equal(v->gsi_qpn, 0);
+}
+
 static void sender_errors(void **state)
 {
 	struct rig *r = *state;
@@ -427,6 +461,7 @@ int main(void)
 		TEST(lost_datagrams),
 		TEST(privileged_qkey_means_that_of_the_qp),
 		TEST(gsi_is_number_one),
+		TEST(gsi_is_the_lowest_of_several),
 		TEST(sender_errors),
 		TEST(receiver_errors),
 		TEST(into_a_shared_queue),
