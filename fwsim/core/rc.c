@@ -61,6 +61,21 @@ enum rc_next rc_local_fault(struct fwsim_qp *qp, const struct rc_wqe *w)
 	return rc_fail(qp, w, IFC_CQE_SYND_LOCAL_PROT, "local memory: key, rights, bounds or bus");
 }
 
+static bool op_is_send(uint8_t op)
+{
+	return op == IFC_WQE_SEND || op == IFC_WQE_SEND_IMM || op == IFC_WQE_SEND_INVAL;
+}
+
+static bool op_needs_recv(uint8_t op)
+{
+	return op == IFC_WQE_RDMA_WRITE_IMM || op_is_send(op);
+}
+
+static bool op_is_atomic(uint8_t op)
+{
+	return op == IFC_WQE_ATOMIC_CS || op == IFC_WQE_ATOMIC_FA;
+}
+
 /* ---- the other side ------------------------------------------------------------------------ */
 
 /* Function that the QP's path leads to; NULL if nowhere on this card. */
@@ -124,6 +139,27 @@ static enum rc_reach rc_reach(struct fwsim_qp *qp, struct fwsim_qp **found, cons
 	return RC_REACHED;
 }
 
+/*
+ * A requester reads its own memory before it hears of the responder, so a fault there comes before every wait. What
+ * of the message is next, and no more than a slice; what arrives by a READ is written to when it is there.
+ */
+static bool rc_has_data(struct fwsim_qp *qp, const struct rc_wqe *w)
+{
+	uint64_t end = w->total - qp->sq_off < RC_SLICE ? w->total : qp->sq_off + RC_SLICE;
+	uint8_t buf[4096] FWSIM_UNCLEARED;
+	uint64_t off;
+	size_t n;
+
+	if (w->op == IFC_WQE_RDMA_READ || op_is_atomic(w->op))
+		return true;
+	for (off = qp->sq_off; off < end; off += n) {
+		n = end - off < sizeof(buf) ? (size_t)(end - off) : sizeof(buf);
+		if (rc_gather(qp, w, off, buf, n) != FWSIM_MKEY_OK)
+			return false;
+	}
+	return true;
+}
+
 /* No answer: try again after the ack timeout, until the retries are used up. */
 static enum rc_next rc_silent(struct fwsim_qp *qp, const struct rc_wqe *w, const char *why)
 {
@@ -132,6 +168,8 @@ static enum rc_next rc_silent(struct fwsim_qp *qp, const struct rc_wqe *w, const
 	uint64_t now = fwsim_now(qp->vhca->fw);
 	uint64_t ns = timeout ? 4096ULL << timeout : RC_SILENT_POLL_NS;
 
+	if (!rc_has_data(qp, w))
+		return rc_local_fault(qp, w);
 	if (!timeout) {
 		qp->give_up_at = 0;
 		return rc_wait(qp, ns);
@@ -164,6 +202,8 @@ uint64_t rc_rnr_ns(unsigned int timer)
 /* The responder has no receive WQE: wait as long as it asks for, as often as the requester may. */
 static enum rc_next rc_rnr(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
 {
+	if (!rc_has_data(qp, w))
+		return rc_local_fault(qp, w);
 	if (IFC_GET(qpc, qp->ctx, rnr_retry) != RC_RNR_FOREVER) {
 		if (!qp->rnr_left)
 			return rc_fail(qp, w, IFC_CQE_SYND_RNR_RETRY_EXC,
@@ -175,19 +215,19 @@ static enum rc_next rc_rnr(struct fwsim_qp *qp, const struct rc_wqe *w, struct f
 
 /* ---- messages ------------------------------------------------------------------------------ */
 
-static bool op_is_send(uint8_t op)
+bool rc_op_enabled(const struct fwsim_qp *peer, uint8_t op)
 {
-	return op == IFC_WQE_SEND || op == IFC_WQE_SEND_IMM || op == IFC_WQE_SEND_INVAL;
-}
-
-static bool op_needs_recv(uint8_t op)
-{
-	return op == IFC_WQE_RDMA_WRITE_IMM || op_is_send(op);
-}
-
-static bool op_is_atomic(uint8_t op)
-{
-	return op == IFC_WQE_ATOMIC_CS || op == IFC_WQE_ATOMIC_FA;
+	switch (op) {
+	case IFC_WQE_RDMA_WRITE:
+	case IFC_WQE_RDMA_WRITE_IMM:
+		return IFC_GET(qpc, peer->ctx, rwe);
+	case IFC_WQE_RDMA_READ:
+		return IFC_GET(qpc, peer->ctx, rre);
+	case IFC_WQE_ATOMIC_CS:
+	case IFC_WQE_ATOMIC_FA:
+		return IFC_GET(qpc, peer->ctx, rae);
+	}
+	return true;
 }
 
 /* Key and rights of the responder for the whole of an RDMA; nothing is moved before they are right. */
@@ -197,8 +237,6 @@ static bool rdma_allowed(const struct fwsim_qp *peer, const struct rc_wqe *w)
 
 	if (!w->total)
 		return true;
-	if (read ? !IFC_GET(qpc, peer->ctx, rre) : !IFC_GET(qpc, peer->ctx, rwe))
-		return false;
 	return fwsim_mkey_check(peer->vhca, w->rkey, peer->pd,
 				read ? FWSIM_ACC_RR : FWSIM_ACC_RW, w->raddr,
 				w->total) == FWSIM_MKEY_OK;
@@ -289,8 +327,7 @@ enum rc_atomic rc_atomic_exec(struct fwsim_qp *peer, uint8_t op, uint64_t va, ui
 
 	if (va % 8)
 		return RC_ATOMIC_ALIGN;
-	if (!IFC_GET(qpc, peer->ctx, rae) ||
-	    fwsim_mkey_check(v, rkey, peer->pd, FWSIM_ACC_A, va, 8) != FWSIM_MKEY_OK)
+	if (fwsim_mkey_check(v, rkey, peer->pd, FWSIM_ACC_A, va, 8) != FWSIM_MKEY_OK)
 		return RC_ATOMIC_ACCESS;
 	if (fwsim_mkey_read(v, rkey, peer->pd, FWSIM_ACC_A, va, le, 8) != FWSIM_MKEY_OK)
 		return RC_ATOMIC_BUS;
@@ -432,6 +469,9 @@ static enum rc_next rc_deliver(struct fwsim_qp *qp, const struct rc_wqe *w, stru
 {
 	enum rc_next next;
 
+	if (!rc_op_enabled(peer, w->op))
+		return rc_refused(qp, w, peer, IFC_EVENT_WQ_INVAL_REQ_ERROR, IFC_CQE_SYND_REMOTE_INVAL_REQ,
+				  "the responder's QP does not allow this operation");
 	if (op_needs_recv(w->op)) {
 		next = rc_need_recv(qp, w, peer);
 		if (next != RC_MORE || qp->drop)

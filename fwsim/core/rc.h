@@ -180,6 +180,8 @@ static inline bool rc_is_unreliable(const struct fwsim_qp *qp)
 
 /* Move one slice of the message in @w. */
 enum rc_next rc_message_step(struct fwsim_qp *qp, const struct rc_wqe *w);
+/* Does the QP let others do that at all? Of what an RDMA or atomic (enum ifc_wqe_op) does to its memory. */
+bool rc_op_enabled(const struct fwsim_qp *peer, uint8_t op);
 /* Memory of the requester does not serve. */
 enum rc_next rc_local_fault(struct fwsim_qp *qp, const struct rc_wqe *w);
 /* Where both sides are after the message; @peer NULL: it counts for itself. */

@@ -282,9 +282,8 @@ static enum done do_send(struct fwsim_qp *qp, const struct roce_packet *pkt)
 
 static bool write_allowed(const struct fwsim_qp *qp, const struct roce_packet *pkt)
 {
-	return !pkt->len || (IFC_GET(qpc, qp->ctx, rwe) &&
-			     fwsim_mkey_check(qp->vhca, pkt->rkey, qp->pd, FWSIM_ACC_RW, pkt->va,
-					      pkt->len) == FWSIM_MKEY_OK);
+	return !pkt->len || fwsim_mkey_check(qp->vhca, pkt->rkey, qp->pd, FWSIM_ACC_RW, pkt->va,
+					     pkt->len) == FWSIM_MKEY_OK;
 }
 
 static enum done do_write(struct fwsim_qp *qp, const struct roce_packet *pkt)
@@ -337,9 +336,8 @@ static enum done do_write(struct fwsim_qp *qp, const struct roce_packet *pkt)
 
 static bool read_allowed(const struct fwsim_qp *qp, const struct roce_packet *pkt)
 {
-	return !pkt->len || (IFC_GET(qpc, qp->ctx, rre) &&
-			     fwsim_mkey_check(qp->vhca, pkt->rkey, qp->pd, FWSIM_ACC_RR, pkt->va,
-					      pkt->len) == FWSIM_MKEY_OK);
+	return !pkt->len || fwsim_mkey_check(qp->vhca, pkt->rkey, qp->pd, FWSIM_ACC_RR, pkt->va,
+					     pkt->len) == FWSIM_MKEY_OK;
 }
 
 static enum done do_read(struct fwsim_qp *qp, const struct roce_packet *pkt)
@@ -414,6 +412,13 @@ static bool all_asked_for(const struct fwsim_qp *qp)
 	return n >= 1u << IFC_GET(qpc, qp->ctx, log_rra_max);
 }
 
+static bool enabled(const struct fwsim_qp *qp, const struct roce_packet *pkt)
+{
+	return rc_op_enabled(qp, pkt->is & ROCE_IS_WRITE ? IFC_WQE_RDMA_WRITE :
+				 pkt->is & ROCE_IS_READ ? IFC_WQE_RDMA_READ :
+				 pkt->is & ROCE_IS_ATOMIC ? IFC_WQE_ATOMIC_FA : IFC_WQE_SEND);
+}
+
 static enum done carry_out(struct fwsim_qp *qp, const struct roce_packet *pkt, uint64_t *orig)
 {
 	if (pkt->is & ROCE_IS_SEND)
@@ -435,6 +440,11 @@ static void in_order(struct fwsim_qp *qp, const struct roce_packet *pkt)
 	if (!fits(qp, pkt)) {
 		refuse(qp, pkt->psn, ROCE_NAK_INVALID, IFC_EVENT_WQ_INVAL_REQ_ERROR,
 		       "a packet does not follow the one before it, or is too long or too short");
+		return;
+	}
+	if (!enabled(qp, pkt)) {
+		refuse(qp, pkt->psn, ROCE_NAK_INVALID, IFC_EVENT_WQ_INVAL_REQ_ERROR,
+		       "the QP does not allow this operation");
 		return;
 	}
 	if (pkt->is & (ROCE_IS_READ | ROCE_IS_ATOMIC) && all_asked_for(qp)) {

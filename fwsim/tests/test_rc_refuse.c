@@ -57,16 +57,63 @@ static void remote_key_of_another_domain(void **state)
 	expect_remote_error(r, IFC_CQE_SYND_REMOTE_ACCESS, IFC_EVENT_WQ_ACCESS_ERROR);
 }
 
-static void qp_that_allows_no_rdma(void **state)
+/* An operation that the responder's QP does not allow is an invalid request, whatever it is for. */
+static void expect_not_enabled(struct p_rig *r, enum ifc_wqe_op op, unsigned int opt, uint32_t len)
+{
+	struct d_wr w = p_wr(r, op, 0, len);
+	struct d_in in;
+
+	if (op == IFC_WQE_ATOMIC_FA)
+		w.rkey = d_mkey(&r->d2, r->bm.addr, 4096, 0x1f);
+	d_modify_in(&r->b, &in, MLX5_CMD_OP_RTS2RTS_QP, opt); /* to 0 */
+	assert_int_equal(d_modify(&r->b, &in), IFC_ST_OK);
+	h_dma_clear(r->h);
+	d_send(&r->a, &w);
+	expect_remote_error(r, IFC_CQE_SYND_REMOTE_INVAL_REQ, IFC_EVENT_WQ_INVAL_REQ_ERROR);
+	assert_false(h_dma_wrote(r->h, 2, r->bm.addr, P_MEM_SIZE));
+}
+
+static void qp_that_allows_no_write(void **state)
+{
+	expect_not_enabled(*state, IFC_WQE_RDMA_WRITE, 1u << 3, 100);
+}
+
+static void qp_that_allows_no_empty_write(void **state)
+{
+	expect_not_enabled(*state, IFC_WQE_RDMA_WRITE, 1u << 3, 0);
+}
+
+static void qp_that_allows_no_read(void **state)
+{
+	expect_not_enabled(*state, IFC_WQE_RDMA_READ, 1u << 1, 100);
+}
+
+static void qp_that_allows_no_atomic(void **state)
+{
+	expect_not_enabled(*state, IFC_WQE_ATOMIC_FA, 1u << 2, 8);
+}
+
+/* The requester's own memory is read first: nobody waits for a receiver of what cannot be sent. */
+static void local_key_before_the_wait(void **state)
+{
+	struct p_rig *r = *state;
+	struct d_wr w = p_wr(r, IFC_WQE_SEND, 0, 100);
+
+	w.sge[0].key ^= 1;
+	d_send(&r->a, &w);
+	d_expect(&r->a.scq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_LOCAL_PROT);
+	assert_int_equal(d_state(&r->b), IFC_QP_RTS);
+}
+
+static void local_key_before_the_silence(void **state)
 {
 	struct p_rig *r = *state;
 	struct d_wr w = p_wr(r, IFC_WQE_RDMA_WRITE, 0, 100);
-	struct d_in in;
 
-	d_modify_in(&r->b, &in, MLX5_CMD_OP_RTS2RTS_QP, 1u << 3); /* RWE, to 0 */
-	assert_int_equal(d_modify(&r->b, &in), IFC_ST_OK);
+	assert_int_equal(d_simple(&r->d2, MLX5_CMD_OP_2ERR_QP, r->b.qpn, NULL, 0), IFC_ST_OK);
+	w.sge[0].key ^= 1;
 	d_send(&r->a, &w);
-	expect_remote_error(r, IFC_CQE_SYND_REMOTE_ACCESS, IFC_EVENT_WQ_ACCESS_ERROR);
+	d_expect(&r->a.scq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_LOCAL_PROT);
 }
 
 static void local_key_flushes_the_rest(void **state)
@@ -258,7 +305,12 @@ int main(void)
 		P_TEST(remote_out_of_bounds_moves_nothing),
 		P_TEST(remote_rights_of_the_key),
 		P_TEST(remote_key_of_another_domain),
-		P_TEST(qp_that_allows_no_rdma),
+		P_TEST(qp_that_allows_no_write),
+		P_TEST(qp_that_allows_no_empty_write),
+		P_TEST(qp_that_allows_no_read),
+		P_TEST(qp_that_allows_no_atomic),
+		P_TEST(local_key_before_the_wait),
+		P_TEST(local_key_before_the_silence),
 		P_TEST(local_key_flushes_the_rest),
 		P_TEST(local_write_needs_the_right),
 		P_TEST(message_longer_than_the_receive_wqe),

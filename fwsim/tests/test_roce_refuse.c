@@ -65,6 +65,25 @@ static void wrong_key(void **state)
 	}
 }
 
+/* What the QP does not allow is an invalid request, its key looked at or not. */
+static void not_enabled(void **state)
+{
+	static const enum ifc_wqe_op ops[] = { IFC_WQE_RDMA_WRITE, IFC_WQE_RDMA_READ, IFC_WQE_ATOMIC_FA };
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		struct r_pair *r = r_open(IFC_QP_ST_RC, 0, MEM_SIZE);
+		struct d_wr w = r_wr(r, ops[i], 0, 8);
+		uint8_t *qpc = d_core_qp(&r->b)->ctx;
+
+		IFC_SET(qpc, qpc, rwe, i != 0);
+		IFC_SET(qpc, qpc, rre, i != 1);
+		IFC_SET(qpc, qpc, rae, i != 2);
+		refused(r, &w, IFC_CQE_SYND_REMOTE_INVAL_REQ, 0x10);
+		r_close(r);
+	}
+}
+
 static void out_of_bounds(void **state)
 {
 	struct r_pair *r = *state;
@@ -362,6 +381,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_key),
+		cmocka_unit_test(not_enabled),
 		T(out_of_bounds),
 		T(crooked_atomic),
 		T(message_longer_than_the_receive),

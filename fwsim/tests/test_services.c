@@ -180,7 +180,7 @@ static void atomic_needs_the_right_of_the_qp(void **state)
 	d_modify_in(&r->b, &in, MLX5_CMD_OP_RTS2RTS_QP, 1u << 2); /* RAE, to zero */
 	assert_int_equal(d_modify(&r->b, &in), IFC_ST_OK);
 	w.swap_add = 1;
-	expect_refused(r, &w, IFC_CQE_SYND_REMOTE_ACCESS, IFC_EVENT_WQ_ACCESS_ERROR);
+	expect_refused(r, &w, IFC_CQE_SYND_REMOTE_INVAL_REQ, IFC_EVENT_WQ_INVAL_REQ_ERROR);
 }
 
 static void atomic_is_of_eight_bytes(void **state)
