@@ -34,6 +34,14 @@ reaches() {
 	to=$(link_local "$2") && ping -6 -q -c 1 -W 1 -I "$(netdev_of "$1")" "$to" >/dev/null 2>&1
 }
 
+# What tests ask for: a CQ that is overrun, one that is resized to less than is in it
+only_expected() {
+	lines=$(complaints | grep -vE "CQ error on CQN 0x[0-9a-f]+, syndrome 0x1$|MODIFY_CQ\(0x403\).* failed, status bad resource state")
+	[ -n "$lines" ] || return 0
+	printf '%s\n' "$lines" | head -n 40 | diag
+	return 1
+}
+
 main() {
 	PF=$(find_pf) || bail "no PF of the card"
 	log_begin test_verbs
@@ -52,7 +60,7 @@ main() {
 		"$PROGRAM" "$@" || status=$?
 	echo 0 >"$PCI/$PF/sriov_numvfs"
 	modprobe -r mlx5_ib || status=1
-	clean_log || status=1
+	only_expected || status=1
 	return $status
 }
 

@@ -98,6 +98,7 @@ void end_make(struct end *e, const char *ibdev, const struct link *l)
 	if (l->srq) {
 		e->srq = ibv_create_srq(e->pd, &srq);
 		CHECK_MSG(e->srq, "ibv_create_srq: %s", strerror(errno));
+		e->srq_wr = srq.attr.max_wr;
 	}
 	e->qp = qp_make(e, l);
 	e->mem = aligned_alloc(PAGE, MEM);

@@ -50,6 +50,7 @@ struct end {
 	struct ibv_comp_channel *chan;
 	struct ibv_cq *scq, *rcq;
 	struct ibv_srq *srq;
+	uint32_t srq_wr; /* that it takes */
 	struct ibv_qp *qp;
 	struct ibv_mr *mr;
 	uint8_t *mem;
