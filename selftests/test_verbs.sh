@@ -5,9 +5,10 @@
 # the GID of its link-local address. The program prints TAP; a complaint of the kernel that none of its tests
 # asks for makes this script fail.
 #
-# Usage: selftests/test_verbs.sh [NAME...]
+# Usage: selftests/test_verbs.sh [--cards] [NAME...]
 #
-#   NAME   tests, or the beginnings of names (default: all)
+#   --cards   the PF and the second VF are those of a second card, reached through the network
+#   NAME      tests, or the beginnings of names (default: all)
 #
 # Needs the card with port-type=eth.
 
@@ -44,21 +45,31 @@ only_expected() {
 
 main() {
 	PF=$(find_pf) || bail "no PF of the card"
+	OTHER=$PF
+	if [ "${1:-}" = --cards ]; then
+		OTHER=$(find_pfs | sed -n 2p)
+		[ -n "$OTHER" ] || bail "no second card"
+		shift
+	fi
 	log_begin test_verbs
 	modprobe -a mlx5_core mlx5_ib ib_uverbs || bail "no mlx5_ib"
-	echo 2 >"$PCI/$PF/sriov_numvfs" || bail "no VFs"
+	for pf in "$PF" "$OTHER"; do
+		[ "$(cat "$PCI/$pf/sriov_numvfs")" = 2 ] || echo 2 >"$PCI/$pf/sriov_numvfs" || bail "no VFs"
+	done
 	VF0=$(vf_of "$PF" 0)
-	VF1=$(vf_of "$PF" 1)
-	for fn in "$PF" "$VF0" "$VF1"; do
+	VF1=$(vf_of "$OTHER" 1)
+	for fn in "$PF" "$OTHER" "$VF0" "$VF1"; do
 		wait_for 30 is_ready "$fn" || bail "$fn is no RDMA device with an active port and a GID"
 	done
-	for pair in "$VF0 $VF1" "$VF1 $VF0" "$VF0 $PF" "$PF $VF0"; do
+	for pair in "$VF0 $VF1" "$VF1 $VF0" "$VF0 $OTHER" "$OTHER $VF0"; do
 		wait_for 30 reaches "${pair% *}" "${pair#* }" || bail "one of $pair does not reach the other"
 	done
 	status=0
-	VFMIG_IBDEV_PF=$(ibdev_of "$PF") VFMIG_IBDEV_VF0=$(ibdev_of "$VF0") VFMIG_IBDEV_VF1=$(ibdev_of "$VF1") \
+	VFMIG_IBDEV_PF=$(ibdev_of "$OTHER") VFMIG_IBDEV_VF0=$(ibdev_of "$VF0") VFMIG_IBDEV_VF1=$(ibdev_of "$VF1") \
 		"$PROGRAM" "$@" || status=$?
-	echo 0 >"$PCI/$PF/sriov_numvfs"
+	for pf in "$PF" "$OTHER"; do
+		echo 0 >"$PCI/$pf/sriov_numvfs"
+	done
 	modprobe -r mlx5_ib || status=1
 	only_expected || status=1
 	return $status
