@@ -195,6 +195,7 @@ enum ifc_delivery {
 /* Event types (EQE byte 1). */
 enum ifc_event_type {
 	IFC_EVENT_COMP = 0x00,
+	IFC_EVENT_COMM_EST = 0x02,
 	IFC_EVENT_CQ_ERROR = 0x04,
 	IFC_EVENT_WQ_CATAS_ERROR = 0x05,
 	IFC_EVENT_PORT_CHANGE = 0x09,

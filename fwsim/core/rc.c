@@ -407,12 +407,23 @@ static enum rc_next send_slice(struct fwsim_qp *qp, const struct rc_wqe *w, stru
 	return RC_MORE;
 }
 
+void rc_arrived(struct fwsim_qp *peer)
+{
+	uint32_t n = IFC_GET(qpc, peer->ctx, rmsn);
+
+	if (!n && peer->state == IFC_QP_RTR)
+		rc_event(peer, IFC_EVENT_COMM_EST);
+	IFC_SET(qpc, peer->ctx, rmsn, (n + 1) & 0xffffff);
+}
+
 void rc_count(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer)
 {
 	uint32_t psn = (IFC_GET(qpc, qp->ctx, next_send_psn) + rc_packets(qp, w->total)) & 0xffffff;
 
-	if (peer)
+	if (peer) {
 		IFC_SET(qpc, peer->ctx, next_rcv_psn, psn);
+		rc_arrived(peer);
+	}
 	IFC_SET(qpc, qp->ctx, next_send_psn, psn);
 	IFC_SET(qpc, qp->ctx, last_acked_psn, (psn - 1) & 0xffffff);
 	qp->retry_left = (uint8_t)IFC_GET(qpc, qp->ctx, retry_count);

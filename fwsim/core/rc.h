@@ -186,6 +186,8 @@ bool rc_op_enabled(const struct fwsim_qp *peer, uint8_t op);
 enum rc_next rc_local_fault(struct fwsim_qp *qp, const struct rc_wqe *w);
 /* Where both sides are after the message; @peer NULL: it counts for itself. */
 void rc_count(struct fwsim_qp *qp, const struct rc_wqe *w, struct fwsim_qp *peer);
+/* @peer has got a message whole: it is counted, and the first one in RTR is an event. */
+void rc_arrived(struct fwsim_qp *peer);
 /* How long code @timer of an RNR NAK asks to wait, ns. */
 uint64_t rc_rnr_ns(unsigned int timer);
 /*

@@ -441,6 +441,7 @@ enum ifc_status fwsim_cmd_init2rtr_qp(struct fwsim_cmd *cmd)
 	QP_TAKE(next_rcv_psn);
 	QP_TAKE(log_rra_max);
 	QP_TAKE(min_rnr_nak);
+	IFC_SET(qpc, dst, rmsn, 0); /* a new connection */
 	memcpy(qp->ctx, dst, sizeof(qp->ctx));
 	qp->remote_qpn = IFC_GET(qpc, dst, remote_qpn);
 	fwsim_qp_move(qp, IFC_QP_RTR);

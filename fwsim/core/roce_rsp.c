@@ -465,8 +465,10 @@ static void in_order(struct fwsim_qp *qp, const struct roce_packet *pkt)
 	rsp->naked = false;
 	rsp->busy = !(pkt->is & ROCE_ENDS);
 	rsp->write = pkt->is & ROCE_IS_WRITE;
-	if (pkt->is & ROCE_ENDS)
+	if (pkt->is & ROCE_ENDS) {
 		rsp->msn = (rsp->msn + 1) & 0xffffff;
+		rc_arrived(qp);
+	}
 	IFC_SET(qpc, qp->ctx, next_rcv_psn, roce_psn(pkt->psn + n));
 	if (qp->st == IFC_QP_ST_UC)
 		return;
@@ -502,7 +504,7 @@ static void repeated(struct fwsim_qp *qp, const struct roce_packet *pkt)
 	if (pkt->is & ROCE_IS_READ) {
 		if (pkt->len > READ_MAX || roce_packets(qp, pkt->len) > ahead(expected(qp), pkt->psn))
 			return drop(qp, "a repeated READ is longer than the first");
-		if (!read_allowed(qp, pkt))
+		if (!enabled(qp, pkt) || !read_allowed(qp, pkt))
 			return drop(qp, "a repeated READ of memory that may not be read");
 		forget_answers(rsp, pkt->psn);
 		if (all_asked_for(qp))

@@ -6,7 +6,7 @@
 #include "objects.h"
 
 #define D_QP_EVENTS \
-	((1u << 0x04) | (1u << 0x05) | (1u << 0x10) | (1u << 0x11) | (1u << 0x12) | (1u << 0x13) | \
+	((1u << 0x02) | (1u << 0x04) | (1u << 0x05) | (1u << 0x10) | (1u << 0x11) | (1u << 0x12) | (1u << 0x13) | \
 	 (1u << 0x14))
 
 static uint8_t *mem(struct d_fn *d, uint64_t addr)

@@ -36,6 +36,44 @@ static void read_moves_data_the_other_way(void **state)
 	assert_int_equal(r->am.p[9000], before);
 }
 
+/* The first message to a QP in RTR says that somebody is there, once. */
+static void first_message_in_rtr(void **state)
+{
+	struct p_rig *r = *state;
+	struct d_wr w = p_wr(r, IFC_WQE_RDMA_WRITE, 0, 300000);
+
+	for (unsigned int i = 0; i < 2; i++) { /* the second time after RST: it is forgotten */
+		assert_int_equal(d_init(&r->a), IFC_ST_OK);
+		assert_int_equal(d_init(&r->b), IFC_ST_OK);
+		assert_int_equal(d_rtr(&r->b, &r->a), IFC_ST_OK);
+		assert_int_equal(d_rtr(&r->a, &r->b), IFC_ST_OK);
+		assert_int_equal(d_rts(&r->a), IFC_ST_OK);
+		assert_null(d_eqe(&r->d2, &r->d2.async));
+		d_send(&r->a, &w);
+		h_settle(r->h);
+		d_expect(&r->a.scq, IFC_CQE_REQ, 0);
+		p_expect_event(&r->d2, IFC_EVENT_COMM_EST, r->b.qpn);
+		d_send(&r->a, &w);
+		h_settle(r->h);
+		d_expect(&r->a.scq, IFC_CQE_REQ, 0);
+		assert_null(d_eqe(&r->d2, &r->d2.async));
+		assert_int_equal(d_simple(&r->d1, MLX5_CMD_OP_2RST_QP, r->a.qpn, NULL, 0), IFC_ST_OK);
+		assert_int_equal(d_simple(&r->d2, MLX5_CMD_OP_2RST_QP, r->b.qpn, NULL, 0), IFC_ST_OK);
+		r->a.sq_pi = 0;
+		memset(h_mem(r->h, 1, r->a.dbr), 0, 8);
+	}
+}
+
+static void first_message_in_rts(void **state)
+{
+	struct p_rig *r = *state;
+	struct d_wr w = p_wr(r, IFC_WQE_RDMA_WRITE, 0, 100);
+
+	d_send(&r->a, &w);
+	d_expect(&r->a.scq, IFC_CQE_REQ, 0);
+	assert_null(d_eqe(&r->d2, &r->d2.async));
+}
+
 static void send_fills_a_receive_wqe(void **state)
 {
 	struct p_rig *r = *state;
@@ -335,6 +373,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		P_TEST(write_moves_data_and_completes),
 		P_TEST(read_moves_data_the_other_way),
+		cmocka_unit_test_setup_teardown(first_message_in_rtr, p_setup_apart, p_teardown),
+		P_TEST(first_message_in_rts),
 		P_TEST(send_fills_a_receive_wqe),
 		P_TEST(immediate_data_arrives),
 		P_TEST(inline_data_and_several_segments),

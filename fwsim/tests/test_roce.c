@@ -67,6 +67,24 @@ static void every_operation_of_every_length(void **state)
 			one(r, all_ops[i], lens[n]);
 }
 
+/* The first message to a QP in RTR is an event; the second, and what comes in RTS, is none. */
+static void first_message_in_rtr(void **state)
+{
+	struct r_pair *r = *state;
+	const uint8_t *e;
+
+	one(r, IFC_WQE_RDMA_WRITE, 5000);
+	assert_null(d_eqe(&r->d2, &r->d2.async));
+	IFC_SET(qpc, d_core_qp(&r->b)->ctx, rmsn, 0); /* as after a new connection */
+	d_core_qp(&r->b)->state = IFC_QP_RTR;
+	one(r, IFC_WQE_RDMA_WRITE, 5000);
+	e = d_eqe(&r->d2, &r->d2.async);
+	assert_non_null(e);
+	assert_int_equal(e[1], IFC_EVENT_COMM_EST);
+	one(r, IFC_WQE_SEND, 5000);
+	assert_null(d_eqe(&r->d2, &r->d2.async));
+}
+
 static void over_ipv6_and_vlan(void **state)
 {
 	(void)state;
@@ -439,6 +457,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		T(every_operation_of_every_length),
+		T(first_message_in_rtr),
 		cmocka_unit_test(over_ipv6_and_vlan),
 		T(packets_are_those_of_the_specification),
 		T(window_is_bounded),
