@@ -5,12 +5,15 @@
 # VFs, FLR of VF and PF, and as many VFs as the card has. Prints TAP. What every driver
 # does anyway is in test_core_probe.sh.
 #
+# Usage: selftests/test_core_functions.sh
+#
 # After each point the kernel log must hold nothing alarming from mlx5, PCI or the IOMMU.
 
 set -u
 
-N=0
-FAILED=0
+# shellcheck source=selftests/lib/tap.sh
+. "$(dirname "$0")/lib/tap.sh"
+
 VFS=8
 CYCLES=10
 # what a driver must not have to say
@@ -18,38 +21,21 @@ ALARM='mlx5.*\(pid|mlx5.*([Ee]rr|[Ff]ail|[Ww]arn|timeout|timed out|bad|cannot|[U
 # lines that say "no" and mean well
 FINE='Tainted|fw reset not supported'
 
-pf_dir() {
-	for d in /sys/bus/pci/devices/*; do
-		[ "$(cat "$d/vendor") $(cat "$d/device")" = "0x15b3 0x1021" ] && echo "$d" && return
-	done
-}
-
-PF_DIR=$(pf_dir)
-PF=${PF_DIR##*/}
-
-diag() { sed 's/^/# /'; }
-
-# test NAME COMMAND...: one TAP point; the log is judged too
+# check NAME COMMAND...: one TAP point; what the kernel has said since COMMAND began is judged too
 check() {
 	name=$1
 	shift
-	N=$((N + 1))
-	dmesg -C
-	if out=$("$@" 2>&1); then ok=1; else ok=0; fi
-	log=$(dmesg | grep -E "$ALARM" | grep -Ev "$FINE")
-	if [ "$ok" = 1 ] && [ -z "$log" ]; then
-		echo "ok $N - $name"
-	else
-		echo "not ok $N - $name"
-		FAILED=$((FAILED + 1))
-		echo "$out" | tail -n 20 | diag
-		dmesg | tail -n 40 | diag
-	fi
+	log_begin test_core_functions
+	result=$("$@" 2>&1)
+	status=$?
+	alarm=$(log_since | grep -E "$ALARM" | grep -Ev "$FINE")
+	[ -z "$alarm" ] || status=1
+	point "$name" "$status"
+	[ "$status" -eq 0 ] || { printf '%s\n' "$result"; log_since; } | tail -n 60 | diag
 }
 
 die() { echo "$*"; exit 1; }
-driver() { [ -e "$1/driver" ] && basename "$(readlink "$1/driver")" || echo none; }
-bound() { [ "$(driver "$1")" = mlx5_core ] || die "${1##*/} is bound to $(driver "$1")"; }
+bound() { [ "$(driver_of "${1##*/}")" = mlx5_core ] || die "${1##*/} is not bound to mlx5_core"; }
 vf() { readlink -f "$PF_DIR/virtfn$1"; }
 
 load() { modprobe mlx5_core && bound "$PF_DIR"; }
@@ -123,8 +109,9 @@ repeat() {
 vf_cycle() { vf_bind "$1" && vf_unbind "$1"; }
 
 main() {
-	echo "TAP version 13"
-	[ -n "$PF" ] || { echo "1..0 # SKIP no ConnectX-7 in this machine"; exit 0; }
+	tap_begin
+	PF=$(find_pf) || bail "no mlx5 PF"
+	PF_DIR=$PCI/$PF
 	check "PF probes" load
 	check "$VFS VFs appear" numvfs "$VFS"
 	check "each VF has an IOMMU group of its own" groups_differ
@@ -141,8 +128,7 @@ main() {
 	check "all go" numvfs 0
 	check "every page of them came back" no_pages
 	check "module unload" unload
-	echo "1..$N"
-	[ $FAILED = 0 ]
+	tap_end
 }
 
 main "$@"

@@ -14,6 +14,7 @@
 PCI=/sys/bus/pci/devices
 N=0
 FAILED=0
+LOGS=0
 LOG_MARK=
 
 tap_begin() {
@@ -70,16 +71,22 @@ wait_for() {
 
 # log_begin NAME: what the kernel has said before is not judged
 log_begin() {
-	LOG_MARK="$1 $$ begins"
+	LOGS=$((LOGS + 1))
+	LOG_MARK="$1 $$ begins ($LOGS)"
 	echo "$LOG_MARK" >/dev/kmsg
 }
 
-# Lines of the kernel log since log_begin that are warnings or worse of an mlx5 or RDMA module, or hold a
-# word of trouble.
+# The kernel log since log_begin; all that is left of it if it has been longer than the kernel's buffer
+log_since() {
+	dmesg "$@" | awk -v mark="$LOG_MARK" '
+		index($0, mark) { n = 0; next }
+		{ line[n++] = $0 }
+		END { for (i = 0; i < n; i++) print line[i] }'
+}
+
+# Lines of it that are warnings or worse of an mlx5 or RDMA module, or hold a word of trouble.
 complaints() {
-	dmesg -r | awk -v mark="$LOG_MARK" '
-		index($0, mark) { on = 1; next }
-		!on { next }
+	log_since -r | awk '
 		{
 			level = $0
 			sub(/^</, "", level); sub(/>.*/, "", level); level %= 8
