@@ -25,7 +25,7 @@ build/selftests/test_move work_before && build/selftests/test_dirty_pages queues
 boot() {	# NAME [OPTION]...
 	name=$1
 	shift
-	"$TOP/scripts/vm" run --kernel test --sealed --record --timeout 800 --vfs-max 2 --mem 1G \
+	"$TOP/scripts/vm" run --kernel test --sealed --record --timeout $((800 * ${VFMIG_SLOW:-1})) --vfs-max 2 --mem 1G \
 		--initramfs "$dir/root.cpio" --dir "$dir/$name" \
 		--device-arg x-image-bytes-per-sec=1000000 --device-arg "x-control=$RULES" "$@" >"$dir/$name.out"
 }

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
 
-TIMEOUT = 90
+TIMEOUT = 90 * max(1, int(os.environ.get("VFMIG_SLOW", 1)))
 PORT = 5201
 UDP_RATE = "4M"
 UDP_LOST = 5.0      # per cent

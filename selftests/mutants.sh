@@ -39,7 +39,7 @@ for name; do
 	options=$("$MUTANTS" options "$name")
 	qemu=$(scripts/qemu build "--mutant=$name")
 	# shellcheck disable=SC2086 # names of tests, options without spaces in them
-	scripts/vm run --qemu "$qemu" --dir "$OUT/$name.vm" --timeout 240 $options -- \
+	scripts/vm run --qemu "$qemu" --dir "$OUT/$name.vm" --timeout $((240 * ${VFMIG_SLOW:-1})) $options -- \
 		selftests/setup.sh -- build/selftests/$tests \
 		>"$OUT/$name.log" 2>"$OUT/$name.err" || :
 	# shellcheck disable=SC2086

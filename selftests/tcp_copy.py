@@ -18,7 +18,7 @@ import subprocess
 import sys
 
 PORT = 5555
-TIMEOUT = 60
+TIMEOUT = 60 * max(1, int(os.environ.get("VFMIG_SLOW", 1)))
 
 
 def content(n: int) -> bytes:

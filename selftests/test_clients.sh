@@ -70,7 +70,7 @@ is_ready() {
 start_server() {
 	at=ns$1
 	shift
-	ip netns exec "$at" timeout "$LIMIT" "$@" >"$TMP/server" 2>&1 &
+	ip netns exec "$at" timeout "$((LIMIT * SLOW))" "$@" >"$TMP/server" 2>&1 &
 	SERVER=$!
 	wait_for 40 is_ready "$at" && return 0
 	kill "$SERVER" 2>/dev/null
@@ -84,7 +84,7 @@ start_server() {
 finish() {
 	at=ns$1
 	shift
-	ip netns exec "$at" timeout "$LIMIT" "$@" >"$TMP/client" 2>&1
+	ip netns exec "$at" timeout "$((LIMIT * SLOW))" "$@" >"$TMP/client" 2>&1
 	client_status=$?
 	wait "$SERVER"
 	server_status=$?

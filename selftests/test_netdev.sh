@@ -18,8 +18,8 @@ ping_all() {
 	for a in $ALL; do
 		for b in $ALL; do
 			[ "$a" = "$b" ] && continue
-			run in_ns "ns$a" ping -q -n -c 2 -i 0.2 -W 5 "$@" "192.168.7.$b" || return 1
-			run in_ns "ns$a" ping -6 -q -n -c 2 -i 0.2 -W 5 "$@" "fd07::$b" || return 1
+			run in_ns "ns$a" ping -q -n -c 2 -i 0.2 -W $((5 * SLOW)) "$@" "192.168.7.$b" || return 1
+			run in_ns "ns$a" ping -6 -q -n -c 2 -i 0.2 -W $((5 * SLOW)) "$@" "fd07::$b" || return 1
 		done
 	done
 }
@@ -36,7 +36,7 @@ tools_answer() {
 counters_move() {
 	before=$(stat_of ns2 eth rx_packets)
 	sent=$(stat_of ns1 eth tx_packets)
-	run in_ns ns1 ping -q -n -c 5 -i 0.2 -W 5 192.168.7.2 || return 1
+	run in_ns ns1 ping -q -n -c 5 -i 0.2 -W $((5 * SLOW)) 192.168.7.2 || return 1
 	[ "$(stat_of ns2 eth rx_packets)" -ge $((before + 5)) ] && [ "$(stat_of ns1 eth tx_packets)" -ge $((sent + 5)) ] &&
 		[ "$(stat_of ns2 eth rx_vport_unicast_packets)" -ge 5 ]
 }
@@ -59,7 +59,7 @@ vlans() {
 			run in_ns ns$n ip addr add 192.168.42.$n/24 dev eth.42 &&
 			run in_ns ns$n ip link set eth.42 up || return 1
 	done
-	run in_ns ns2 ping -q -n -c 3 -i 0.2 -W 5 -s 1400 192.168.42.3 && transfer ns2 ns3 192.168.42.3 1000000 || return 1
+	run in_ns ns2 ping -q -n -c 3 -i 0.2 -W $((5 * SLOW)) -s 1400 192.168.42.3 && transfer ns2 ns3 192.168.42.3 1000000 || return 1
 	for n in 2 3; do
 		run in_ns ns$n ip link del eth.42 || return 1
 	done
@@ -85,7 +85,7 @@ channels() {
 
 down_and_up() {
 	run in_ns ns2 ip link set eth down && run in_ns ns2 ip link set eth up && wait_for 20 carrier ns2 eth || return 1
-	run in_ns ns2 ip -6 addr replace fd07::2/64 dev eth nodad && run in_ns ns1 ping -q -n -c 2 -W 5 192.168.7.2
+	run in_ns ns2 ip -6 addr replace fd07::2/64 dev eth nodad && run in_ns ns1 ping -q -n -c 2 -W $((5 * SLOW)) 192.168.7.2
 }
 
 # A VF that unbinds and binds comes back with the MAC that the PF gave it. (Of one that was given none, it
@@ -97,7 +97,7 @@ rebind() {
 	echo "$VF1" >/sys/bus/pci/drivers/mlx5_core/unbind && echo "$VF1" >/sys/bus/pci/drivers/mlx5_core/bind || return 1
 	wait_for 30 has_netdev "$VF1" || return 1
 	ip netns del ns3
-	give ns3 "$VF1" 3 && [ "$(mac_of ns3)" = "$mac" ] && run in_ns ns1 ping -q -n -c 2 -W 5 192.168.7.3
+	give ns3 "$VF1" 3 && [ "$(mac_of ns3)" = "$mac" ] && run in_ns ns1 ping -q -n -c 2 -W $((5 * SLOW)) 192.168.7.3
 }
 
 self_test() {

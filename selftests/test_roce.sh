@@ -99,10 +99,10 @@ against_rxe() {
 with_rping() {
 	give ns1 "$CARD0" 1 && give ns2 "$CARD1" 2 && modprobe rdma_ucm || return 1
 	wait_for 10 can_ping 2 1 || return 1
-	in_ns ns1 timeout "$LIMIT" rping -s -a 192.168.7.1 -C "$ITERS" -V >"$TMP/server" 2>&1 &
+	in_ns ns1 timeout "$((LIMIT * SLOW))" rping -s -a 192.168.7.1 -C "$ITERS" -V >"$TMP/server" 2>&1 &
 	pid=$!
 	wait_for 20 sh -c "rdma resource show cm_id | grep -q LISTEN" || return 1
-	in_ns ns2 timeout "$LIMIT" rping -c -a 192.168.7.1 -C "$ITERS" -V >"$TMP/client" 2>&1
+	in_ns ns2 timeout "$((LIMIT * SLOW))" rping -c -a 192.168.7.1 -C "$ITERS" -V >"$TMP/client" 2>&1
 	client_status=$?
 	wait "$pid"
 	server_status=$?

@@ -24,14 +24,14 @@ main() {
 	mkdir -p "$dir"
 	rm -f "$dir/state" "$dir/memory"
 
-	"$TOP/scripts/vm" run --kernel "$KERNEL" --timeout 120 --share "$dir" --dir "$dir/vm1" -- \
+	"$TOP/scripts/vm" run --kernel "$KERNEL" --timeout $((120 * ${VFMIG_SLOW:-1})) --share "$dir" --dir "$dir/vm1" -- \
 		"$TOP/selftests/setup.sh" --driver "$DRIVER" -- \
 		"$TOP/build/selftests/test_file" save /mnt/share
 	if [ ! -s "$dir/state" ] || [ ! -s "$dir/memory" ]; then
 		echo "Bail out! the first VM left no state"
 		exit 1
 	fi
-	"$TOP/scripts/vm" run --kernel "$KERNEL" --timeout 120 --share "$dir" --dir "$dir/vm2" \
+	"$TOP/scripts/vm" run --kernel "$KERNEL" --timeout $((120 * ${VFMIG_SLOW:-1})) --share "$dir" --dir "$dir/vm2" \
 		--pfs 2 -- \
 		"$TOP/selftests/setup.sh" --driver "$DRIVER" -- \
 		"$TOP/build/selftests/test_file" load /mnt/share

@@ -45,12 +45,12 @@ give() {
 can_ping() {
 	from=$1 to=$2
 	shift 2
-	run in_ns "ns$from" ping -q -n -c 2 -i 0.2 -W 5 "$@" "192.168.7.$to"
+	run in_ns "ns$from" ping -q -n -c 2 -i 0.2 -W $((5 * SLOW)) "$@" "192.168.7.$to"
 }
 
 # cannot_ping FROM TO: what the card keeps apart. Neighbours are known, so that it is the pings that are lost.
 cannot_ping() {
-	! in_ns "ns$1" ping -q -n -c 3 -i 0.3 -W 1 "192.168.7.$2" >/dev/null 2>&1
+	! in_ns "ns$1" ping -q -n -c 3 -i 0.3 -W "$SLOW" "192.168.7.$2" >/dev/null 2>&1
 }
 
 # transfer FROM TO ADDRESS BYTES: content that the receiver checks, by TCP

@@ -54,7 +54,7 @@ both_sides() {
 	prog=$1 gid=$2 server=$3 client=$4
 	shift 4
 	PORT=$((PORT + 1))
-	timeout "$LIMIT" "$prog" -d "$server" "$gid" "$(gid_index "$server" fe80:)" -n "$ITERS" -p "$PORT" "$@" \
+	timeout "$((LIMIT * SLOW))" "$prog" -d "$server" "$gid" "$(gid_index "$server" fe80:)" -n "$ITERS" -p "$PORT" "$@" \
 		>"$TMP/server" 2>&1 &
 	pid=$!
 	wait_for "$LIMIT" sh -c "ss -ltn | grep -q ':$PORT '" || {
@@ -63,7 +63,7 @@ both_sides() {
 		said server $?
 		return 1
 	}
-	timeout "$LIMIT" "$prog" -d "$client" "$gid" "$(gid_index "$client" fe80:)" -n "$ITERS" -p "$PORT" "$@" \
+	timeout "$((LIMIT * SLOW))" "$prog" -d "$client" "$gid" "$(gid_index "$client" fe80:)" -n "$ITERS" -p "$PORT" "$@" \
 		127.0.0.1 >"$TMP/client" 2>&1
 	client_status=$?
 	wait "$pid"

@@ -16,6 +16,8 @@ N=0
 FAILED=0
 LOGS=0
 LOG_MARK=
+SLOW=${VFMIG_SLOW:-1}
+[ "$SLOW" -ge 1 ] 2>/dev/null || SLOW=1
 
 tap_begin() {
 	echo 'TAP version 13'
@@ -59,9 +61,9 @@ run() {
 	return "$run_status"
 }
 
-# wait_for SECONDS COMMAND...: until COMMAND succeeds; non-zero if it has not by then
+# wait_for SECONDS COMMAND...: until COMMAND succeeds; non-zero if it has not by then. VFMIG_SLOW times as long.
 wait_for() {
-	limit=$(($(date +%s) + $1))
+	limit=$(($(date +%s) + $1 * SLOW))
 	shift
 	until "$@"; do
 		[ "$(date +%s)" -lt "$limit" ] || return 1
