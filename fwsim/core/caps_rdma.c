@@ -42,9 +42,8 @@ void fwsim_cap_rdma_general(const struct fwsim_vhca *v, uint8_t *cap)
 		GEN(cap, roce, 1);
 		GEN(cap, xrc, 1);
 	}
-	/* there is no UMR */
+	/* UMR changes rights and domains, and page lists of keys in access mode MTT, no more */
 	GEN(cap, umr_modify_entity_size_disabled, 1);
-	GEN(cap, umr_modify_atomic_disabled, 1);
 	GEN(cap, umr_indirect_mkey_disabled, 1);
 }
 

@@ -747,6 +747,7 @@ uint64_t fwsim_mkey_need(const struct fwsim_mkey *m);
 struct fwsim_umr_by {
 	struct fwsim_vhca *v;
 	uint32_t pd; /* of the key, and of the memory with the list */
+	bool any_pd; /* the key may be of any */
 	bool rlky;
 };
 /*

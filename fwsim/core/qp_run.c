@@ -255,6 +255,16 @@ enum rc_next rc_complete(struct fwsim_qp *qp, const struct rc_wqe *w)
 
 /* ---- sending ------------------------------------------------------------------------------- */
 
+/* On any key of the function: by such a QP a driver changes the keys of its users. */
+static enum rc_next rc_umr(struct fwsim_qp *qp, const struct rc_wqe *w)
+{
+	struct fwsim_umr_by by = { .v = qp->vhca, .pd = w->pd, .any_pd = true, .rlky = w->rlky };
+	const char *why;
+	uint8_t synd = fwsim_umr(&by, w->raw, w->len, &why, &qp->vhca->fw->rc_spent);
+
+	return synd ? rc_fail(qp, w, (enum ifc_cqe_synd)synd, why) : rc_complete(qp, w);
+}
+
 static enum rc_next rc_send_step(struct fwsim_qp *qp)
 {
 	struct rc_wqe w FWSIM_UNCLEARED;
@@ -283,6 +293,8 @@ static enum rc_next rc_send_step(struct fwsim_qp *qp)
 	}
 	if (w.op == IFC_WQE_NOP)
 		return rc_complete(qp, &w);
+	if (w.op == IFC_WQE_UMR)
+		return rc_umr(qp, &w);
 	if (w.total > 1ULL << IFC_GET(qpc, qp->ctx, log_msg_max) || w.total > UINT32_MAX ||
 	    qp->sq_off > w.total)
 		return rc_fail(qp, &w, IFC_CQE_SYND_LOCAL_LENGTH,

@@ -26,6 +26,7 @@ struct rc_seg {
 struct rc_wqe {
 	uint16_t index;	  /* send: in 64-byte units; receive: in WQEs */
 	uint16_t wqebbs;  /* send: 64-byte units taken */
+	uint16_t len;	  /* send: bytes of raw */
 	uint8_t op;	  /* enum ifc_wqe_op */
 	bool signalled, solicited;
 	uint8_t imm[4];

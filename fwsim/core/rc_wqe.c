@@ -84,6 +84,7 @@ static enum rc_fetch fetch_begin(struct fwsim_qp *qp, struct rc_wqe *w, size_t n
 	if (sq_read(qp, qp->sq_ci, w->raw, n))
 		return RC_FETCH_DMA;
 	*len = wqe_ctrl(qp, w);
+	w->len = (uint16_t)*len;
 	return *len ? RC_FETCH_OK : RC_FETCH_BAD;
 }
 
@@ -121,7 +122,7 @@ static enum rc_fetch wqe_segments(struct rc_wqe *w, size_t off, size_t end, bool
 	return RC_FETCH_OK;
 }
 
-/* Local invalidate, UMR, LSO and what else there is are no operation of any QP here. */
+/* LSO and what else there is are no operation of any QP here. */
 static bool op_allowed(const struct fwsim_qp *qp, uint8_t op)
 {
 	switch (op) {
@@ -136,6 +137,8 @@ static bool op_allowed(const struct fwsim_qp *qp, uint8_t op)
 	case IFC_WQE_ATOMIC_CS:
 	case IFC_WQE_ATOMIC_FA:
 		return qp->st == IFC_QP_ST_RC || qp->st == IFC_QP_ST_XRC;
+	case IFC_WQE_UMR:
+		return qp->st == IFC_QP_ST_REG_UMR;
 	}
 	return false;
 }
@@ -161,6 +164,8 @@ enum rc_fetch rc_fetch_send(struct fwsim_qp *qp, struct rc_wqe *w)
 		return RC_FETCH_OK;
 	if (!op_allowed(qp, w->op))
 		return RC_FETCH_BAD;
+	if (w->op == IFC_WQE_UMR)
+		return RC_FETCH_OK; /* its segments are umr.c's */
 	if (qp->st == IFC_QP_ST_XRC) {
 		if (len < off + WQE_SEG)
 			return RC_FETCH_BAD;

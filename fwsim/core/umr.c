@@ -24,8 +24,12 @@
 #define UMR_OFFSET (UMR_SEG + 6)
 #define UMR_MASK (UMR_SEG + 8)
 #define FLAG_OFFSET 0x10u
-#define FLAG_CHECK_NOT_FREE 0x20u
-#define FLAG_CHECK_FREE 0x40u
+/*
+ * What the key must be. <linux/mlx5/device.h> names the two by what they are to find; mlx5_ib, in umr.c, says of 0x20
+ * that it fails if the key is not free, and of 0x40 that it fails if it is.
+ */
+#define FLAG_MUST_BE_FREE 0x20u
+#define FLAG_MUST_BE_IN_USE 0x40u
 #define FLAG_INLINE 0x80u
 
 /* mkey_mask: bit numbers as MLX5_MKEY_MASK_* of <linux/mlx5/device.h>. */
@@ -188,9 +192,9 @@ static uint8_t umr_key(struct umr *u)
 	m = fwsim_table_get(&v->obj[FWSIM_OBJ_MKEY], key >> 8);
 	if (!m || m->variant != (key & 0xff) || !m->umr)
 		return bad(u, IFC_CQE_SYND_MW_BIND, "a UMR WQE names no key for UMR");
-	if (m->pd != u->by->pd)
+	if (!u->by->any_pd && m->pd != u->by->pd)
 		return bad(u, IFC_CQE_SYND_MW_BIND, "a UMR WQE names a key of another PD");
-	if ((flags & FLAG_CHECK_FREE && !m->free) || (flags & FLAG_CHECK_NOT_FREE && m->free))
+	if ((flags & FLAG_MUST_BE_FREE && !m->free) || (flags & FLAG_MUST_BE_IN_USE && m->free))
 		return bad(u, IFC_CQE_SYND_MW_BIND, "a UMR WQE wants its key free, or not free");
 	synd = take_list(u, m);
 	if (synd)

@@ -432,21 +432,6 @@ static void into_a_shared_queue(void **state)
 	assert_memory_equal(r->bm.p + GRH, r->am.p, 100);
 }
 
-static void umr_qp_executes_nothing(void **state)
-{
-	struct rig *r = *state;
-	struct d_wr w = { .op = (enum ifc_wqe_op)0x25 }, nop = { .op = IFC_WQE_NOP };
-	struct d_qp umr;
-
-	r->d1.pd = 0; /* mlx5_ib names none */
-	d_qp_of(&r->d1, &umr, IFC_QP_ST_REG_UMR, 0, 0);
-	d_up(&umr);
-	d_send(&umr, &nop);
-	d_expect(&umr.scq, IFC_CQE_REQ, 0);
-	d_send(&umr, &w);
-	d_expect(&umr.scq, IFC_CQE_REQ_ERR, IFC_CQE_SYND_LOCAL_QP_OP);
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -465,7 +450,6 @@ int main(void)
 		TEST(sender_errors),
 		TEST(receiver_errors),
 		TEST(into_a_shared_queue),
-		TEST(umr_qp_executes_nothing),
 	};
 
 	return cmocka_run_group_tests_name("ud", tests, NULL, NULL);

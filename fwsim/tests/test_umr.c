@@ -144,7 +144,7 @@ static void bend_offset(uint8_t *w) { ifc_st16(w + 22, S_WQES * S_ENTRIES / 2 - 
 static void bend_far(uint8_t *w) { ifc_st16(w + 22, 0xffff); }
 static void bend_length(uint8_t *w) { ifc_st16(w + 20, 5); }
 static void bend_short(uint8_t *w) { w[7] = 7; }
-static void bend_not_free(uint8_t *w) { w[16] |= 0x20; }
+static void bend_not_free(uint8_t *w) { w[16] |= 0x40; }
 static void bend_bsf(uint8_t *w) { w[16] &= 0x80; ifc_st16(w + 22, 1); }
 
 static void bend_range(uint8_t *w)
@@ -193,10 +193,10 @@ static void check_free_wants_a_free_key(void **state)
 	uint64_t none[1] = { 0 };
 	unsigned int len = s_umr(&r->s, wqe, 0, 0, none);
 
-	wqe[16] = 0x50;
+	wqe[16] = 0x30;
 	umr(r, wqe, len, 0);
 	umr(r, wqe, len, IFC_CQE_SYND_MW_BIND);
-	wqe[16] = 0x30;
+	wqe[16] = 0x50;
 	umr(r, wqe, len, 0);
 }
 
