@@ -10,7 +10,8 @@
 int main(int argc, char **argv)
 {
 	const struct tests *const all[] = {
-		&data_tests, &datagram_tests, &srq_tests, &cq_tests, &local_error_tests, &remote_error_tests, &state_tests,
+		&data_tests, &datagram_tests, &srq_tests, &cq_tests, &local_error_tests,
+		&remote_error_tests, &state_tests, &device_tests,
 	};
 	struct tap_test *list;
 	size_t n = 0, at = 0;

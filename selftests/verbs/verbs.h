@@ -129,6 +129,6 @@ struct tests {
 };
 
 extern const struct tests data_tests, datagram_tests, local_error_tests, remote_error_tests, state_tests,
-	cq_tests, srq_tests;
+	cq_tests, srq_tests, device_tests;
 
 #endif
