@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from guest import Guest, GuestError
-from stage import PARAMETERS, PCI, Stage, diag, figures, fwsimctl, rebind, until
+from stage import PARAMETERS, Stage, diag, figures, fwsimctl, rebind, until
 
 Case = Callable[[Stage], None]
 CASES: dict[str, Case] = {}
@@ -239,45 +239,3 @@ def refused_by_target(stage: Stage) -> None:
     stage.stays(src)
     dst.close()
     migrated(stage)
-
-
-# ---- what blocks a migration ---------------------------------------------------------------------
-
-
-def refused(stage: Stage, want: str, vfs: list[str], device: str = "", extra: list[str] | None = None) -> None:
-    """A process that starts but refuses to be migrated, or that refuses to start; WANT is in its reason."""
-    try:
-        guest = stage.start(vfs, False, device=device, extra=["-S", *(extra or [])])
-        stage.begin(guest, None, "exec:cat >/dev/null")
-        why = stage.finished(guest).get("error-desc", "none: it was migrated")
-    except GuestError as error:
-        why = str(error)
-    stage.end_others()
-    diag(why)
-    if want not in why:
-        raise GuestError(f"{want!r} is not in the reason: {why}")
-
-
-@case
-def blocked_by_viommu(stage: Stage) -> None:
-    refused(stage, "vIOMMU", [stage.vfs[0][3]], extra=["-device", "intel-iommu,caching-mode=on"])
-
-
-@case
-def blocked_by_driver(stage: Stage) -> None:
-    """A VF with plain vfio-pci."""
-    vf = stage.vfs[0][3]
-    driver = (PCI / vf / "driver").resolve().name
-    rebind([vf], "vfio-pci")
-    try:
-        refused(stage, "not supported in kernel", [vf])
-    finally:
-        rebind([vf], driver)
-
-
-@case
-def blocked_without_p2p(stage: Stage) -> None:
-    """Two devices, of which one cannot be quiet while it still answers."""
-    vfs = stage.vfs[0][2:4]
-    with parameter("p2p", "0", vfs):
-        refused(stage, "P2P", vfs)
