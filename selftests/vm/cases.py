@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from guest import Guest, GuestError
+from guest import COMPLAINT, Guest, GuestError
 from stage import PARAMETERS, Stage, diag, figures, fwsimctl, rebind, until
 
 Case = Callable[[Stage], None]
@@ -14,6 +15,7 @@ CASES: dict[str, Case] = {}
 # Those that need two cards, and those of them whose second card is of another kind than the first
 TWO_CARDS = {"two_devices", "other_card", "refused_by_target"}
 OTHER_CARD = {"refused_by_target"}
+BY_NAME = {"judges"}    # run only if asked for
 
 
 def case(function: Case) -> Case:
@@ -207,6 +209,37 @@ def without_dirty_tracking(stage: Stage) -> None:
     finally:
         stage.device = ""
         stage.guest = None
+
+
+# What guest_init does to a guest to see whether its watchers notice, and what they must say then
+SPOILT = {
+    "log": r"mlx5_core: not content",
+    "carrier": r"changed: \+net/\w+/carrier_changes",
+    "mac": r"changed: \+net/\w+/address 02:00:00:00:00:77",
+    "tcp": r"work socket .* why=\"was socket (\d+) ports .*, is socket (?!\1 )",
+    "qp": r"work qp .* why=\"was .* state 3 .*, is .* state 6 ",
+    "driver": r"changed: \+ *\d+ /sys/bus/pci/drivers/mlx5_core/0",
+}
+
+
+@case
+def judges(stage: Stage) -> None:
+    """Those who watch in the guest notice what a guest must never see: each of it is done to one."""
+    stage.end_case(False)
+    guest = stage.start([stage.vfs[0][0]], False, append="SPOIL=1")
+    until("all is spoilt", lambda: re.search("guest: (spoil end|error: (spoil|nobody))", guest.text())
+          or not guest.alive(), 300)
+    text = guest.text()
+    calm, what = text.partition("guest: spoil ")[0], {name: text.partition(f"guest: spoil {name}")[2] for name in SPOILT}
+    if COMPLAINT.search(calm.rpartition("guest: ready")[2]) or "bad=0" not in calm:
+        raise GuestError("there are complaints before anything is spoilt")
+    for name, words in SPOILT.items():
+        found = re.search(words, what[name])
+        diag(f"{name}: {found[0] if found else 'NOT NOTICED'}"[:200])
+        if not found:
+            raise GuestError(f"nobody has noticed: {name}: {what[name][:800]}")
+        if name not in ("tcp", "qp") and not COMPLAINT.search(what[name]):
+            raise GuestError(f"{name} is no complaint")
 
 
 # ---- two cards -----------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ WORK = re.compile(r"(\d+) work (\w+) done=(\d+) bad=(\d+) lost=(\d+) gap_ms=(\d+
 
 # What a guest must not see, after it is ready: another NIC, or a driver that is not content (loglevel 5: warnings
 # and worse)
-COMPLAINT = re.compile(r"guest: changed: .*|\] (?:mlx5|infiniband)\S* .*|.*NETDEV WATCHDOG.*|WARNING: .*|BUG: .*")
+COMPLAINT = re.compile(r"guest: changed: [-+][^-+].*|\] (?:mlx5|infiniband|pcieport|DMAR)\S* .*|.*NETDEV WATCHDOG.*|"
+                       r".*nobody cared.*|INFO: task .*|WARNING: .*|BUG: .*")
 Event = tuple[float, str, str]      # seconds of the time of day, name, status
 
 
@@ -45,7 +46,8 @@ class Guest:
     """A QEMU process. Its console goes to DIR/NAME.console, what QEMU says to DIR/NAME.qemu."""
 
     def __init__(self, name: str, folder: Path, image: Path, initrd: Path, vfs: list[str], work: str,
-                 qemu: list[str], incoming: bool = False, device: str = "", extra: list[str] | None = None):
+                 qemu: list[str], incoming: bool = False, device: str = "", extra: list[str] | None = None,
+                 append: str = ""):
         self.name = name
         self.console = folder / f"{name}.console"
         self.errors = folder / f"{name}.qemu"
@@ -56,7 +58,7 @@ class Guest:
             "-name", name, "-nodefaults", "-no-user-config", "-display", "none",
             "-M", "q35,kernel-irqchip=split", "-accel", "kvm", "-cpu", CPU, "-smp", "1", "-m", "320M",
             "-kernel", str(image), "-initrd", str(initrd),
-            "-append", f"console=ttyS0 loglevel=5 panic=-1 tsc=reliable no_timer_check WORK={work}",
+            "-append", f"console=ttyS0 loglevel=5 panic=-1 tsc=reliable no_timer_check WORK={work} {append}",
             "-serial", f"file:{self.console}", "-qmp", f"unix:{socket},server=on,wait=off"]
         args += extra or []
         for number, vf in enumerate(vfs):
@@ -114,6 +116,10 @@ class Guest:
                 one.why = m[7] or ""
         return found
 
+    def looks(self) -> int:
+        """How often the guest has looked at which NIC it has (guest_init), in this process."""
+        return self.text().count("guest: looked ")
+
     def wait_ready(self) -> None:
         """Until the guest has begun its work."""
         end = time.monotonic() + BOOT_S
@@ -122,6 +128,9 @@ class Guest:
             if time.monotonic() > end:
                 raise GuestError(f"{self.name}: not ready after {BOOT_S} s; console: {self.text()[-600:]}")
             time.sleep(0.2)
+
+    def alive(self) -> bool:
+        return self.process.poll() is None
 
     def check_alive(self) -> None:
         if self.process.poll() is not None:

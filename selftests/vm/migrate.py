@@ -16,7 +16,7 @@ import sys
 
 sys.dont_write_bytecode = True
 import blocked  # its cases are added to CASES
-from cases import CASES, OTHER_CARD, TWO_CARDS
+from cases import BY_NAME, CASES, OTHER_CARD, TWO_CARDS
 from stage import on_stage, point
 
 
@@ -31,7 +31,7 @@ def main() -> int:
     # without names, what goes on these cards
     wanted = {name: case for name, case in CASES.items()
               if (name.startswith(tuple(args.case)) if args.case else (name in TWO_CARDS) == (cards > 1)
-                  and name not in OTHER_CARD and getattr(case, "__module__", "") != blocked.__name__)}
+                  and name not in OTHER_CARD | BY_NAME and getattr(case, "__module__", "") != blocked.__name__)}
     if args.list:
         print("\n".join(wanted))
         return 0

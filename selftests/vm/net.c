@@ -8,9 +8,11 @@
 #include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ECHO_EVERY_MS 50
@@ -20,6 +22,34 @@ static bool address(const char *ip, uint16_t port, struct sockaddr_in *to)
 {
 	*to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
 	return inet_pton(AF_INET, ip, &to->sin_addr) == 1;
+}
+
+static atomic_int stream_fd = -1; /* of the connection, when there is one */
+static struct sockaddr_in stream_to;
+
+bool stream_look(char *buf, size_t len)
+{
+	struct sockaddr_in mine, peer;
+	socklen_t n = sizeof(mine), m = sizeof(peer), k = sizeof(struct tcp_info);
+	int fd = atomic_load(&stream_fd);
+	struct tcp_info info;
+	struct stat st;
+
+	if (fd < 0 || getsockname(fd, (struct sockaddr *)&mine, &n) ||
+	    getpeername(fd, (struct sockaddr *)&peer, &m) || fstat(fd, &st) ||
+	    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &k))
+		return false;
+	snprintf(buf, len, "socket %lu ports %u %u tcp state %u", (unsigned long)st.st_ino, ntohs(mine.sin_port),
+		 ntohs(peer.sin_port), info.tcpi_state);
+	return true;
+}
+
+void stream_spoil(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&stream_to, sizeof(stream_to)))
+		dup2(fd, atomic_load(&stream_fd));
 }
 
 void stream_work(const char *ip, struct books *b)
@@ -33,6 +63,8 @@ void stream_work(const char *ip, struct books *b)
 		books_bad(b, "no connection: %s", strerror(errno));
 		goto out;
 	}
+	stream_to = to;
+	atomic_store(&stream_fd, fd);
 	for (uint64_t n = 0;; n++) {
 		long at;
 
@@ -48,6 +80,7 @@ void stream_work(const char *ip, struct books *b)
 		}
 		books_done(b);
 	}
+	return; /* the connection stays, to be looked at */
 out:
 	if (fd >= 0)
 		close(fd);

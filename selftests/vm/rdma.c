@@ -210,6 +210,34 @@ void rdma_work(struct rdma *r, struct books *b)
 	}
 }
 
+bool rdma_look(struct rdma *r, char *buf, size_t len)
+{
+	struct ibv_device_attr dev;
+	struct ibv_port_attr port;
+	struct ibv_qp_init_attr init;
+	struct ibv_qp_attr qp = { 0 };
+	const uint8_t *d = qp.ah_attr.grh.dgid.raw;
+	union ibv_gid gid;
+
+	if (ibv_query_device(r->ctx, &dev) || ibv_query_port(r->ctx, PORT, &port) ||
+	    ibv_query_gid(r->ctx, PORT, r->gid_index, &gid) ||
+	    ibv_query_qp(r->qp, &qp, IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN, &init))
+		return false;
+	snprintf(buf, len,
+		 "guid %016llx port %u %u %u %u gid %u %08x qp 0x%x state %u peer 0x%x at %02x%02x%02x%02x mtu %u",
+		 (unsigned long long)be64toh(dev.node_guid), port.state, port.active_mtu, port.active_width,
+		 port.active_speed, r->gid_index, ntohl((uint32_t)(gid.global.interface_id >> 32)), r->qp->qp_num,
+		 qp.qp_state, qp.dest_qp_num, d[12], d[13], d[14], d[15], qp.path_mtu);
+	return true;
+}
+
+void rdma_spoil(struct rdma *r)
+{
+	struct ibv_qp_attr err = { .qp_state = IBV_QPS_ERR };
+
+	ibv_modify_qp(r->qp, &err, IBV_QP_STATE);
+}
+
 void rdma_close(struct rdma *r)
 {
 	if (r->qp)

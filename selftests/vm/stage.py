@@ -26,7 +26,7 @@ PCI = Path("/sys/bus/pci/devices")
 PARAMETERS = Path("/sys/module/mlx5_vfmig/parameters")
 TOP = Path(os.environ["VFMIG_TOP"])
 SHARE = Path("/mnt/share")      # with what scripts/migrate-vm has laid out
-KINDS = 3           # of work on each interface: rdma, tcp, echo
+KINDS = 5           # of work on each interface: rdma, tcp, echo, and those who look: qp, socket
 PORT = 4444
 
 
@@ -154,7 +154,11 @@ class Stage:
 
     def goes_on(self, guest: Guest, since: dict[str, Work] | None = None) -> dict[str, Work]:
         """All work of the guest makes progress, and nothing was wrong."""
-        return guest.wait_work(KINDS * len(self.used), 5, since)
+        now = guest.wait_work(KINDS * len(self.used), 5, since)
+        looks = guest.looks()
+        until(f"{guest.name}: the guest looks at its NIC", lambda: guest.looks() >= looks + 2)
+        guest.check_alive()
+        return now
 
     def moved(self, guest: Guest, vfs: list[str]) -> None:
         """The guest is in another process now; the old one goes."""

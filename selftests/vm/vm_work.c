@@ -20,7 +20,8 @@ static const char usage[] =
 	"\n"
 	"serve: echo TCP streams, and give memory to an RDMA peer on the interface that it comes by. In LOG: the\n"
 	"microseconds of CLOCK_MONOTONIC when each block of a stream went back.\n"
-	"run: RDMA writes and reads, a TCP stream and ICMP echo to PEER_IP, where serve runs; a line twice\n"
+	"run: RDMA writes and reads, a TCP stream and ICMP echo to PEER_IP, where serve runs, and looks at whether\n"
+	"QP and connection are still the same; a line twice\n"
 	"a second that says of each how much was done, how much was wrong (bad) or never answered (lost),\n"
 	"and the longest time without progress (gap_ms). Ends never; exit status 1 if it cannot begin.\n";
 
@@ -122,7 +123,8 @@ static int serve(const char *log)
 
 /* ---- run ----------------------------------------------------------------------------------- */
 
-static struct books rdma_books, tcp_books, echo_books;
+static struct books rdma_books, tcp_books, echo_books, qp_books, socket_books;
+#define KINDS 5
 static const char *peer_ip;
 static struct rdma *rdma;
 
@@ -144,6 +146,13 @@ static void *run_echo(void *arg)
 {
 	(void)arg;
 	echo_work(peer_ip, &echo_books);
+	return NULL;
+}
+
+static void *run_look(void *arg)
+{
+	(void)arg;
+	look_work(rdma, &qp_books, &socket_books);
 	return NULL;
 }
 
@@ -187,30 +196,32 @@ static bool open_rdma(const char *ip)
 
 static int run(const char *ip)
 {
-	struct books *all[] = { &rdma_books, &tcp_books, &echo_books };
-	void *(*work[])(void *) = { run_rdma, run_stream, run_echo };
+	struct books *all[KINDS] = { &rdma_books, &tcp_books, &echo_books, &qp_books, &socket_books };
+	void *(*work[])(void *) = { run_rdma, run_stream, run_echo, run_look };
 	int fd;
 
 	books_init(&rdma_books, "rdma");
 	books_init(&tcp_books, "tcp");
 	books_init(&echo_books, "echo");
+	books_init(&qp_books, "qp");
+	books_init(&socket_books, "socket");
 	fd = reach(WORK_PORT); /* there is a way, and somebody at its end */
 	if (fd < 0 || !open_rdma(ip))
 		return 1;
 	close(fd);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(work) / sizeof(*work); i++) {
 		pthread_t t;
 
 		if (pthread_create(&t, NULL, work[i], NULL))
 			return 1;
 	}
 	for (;;) {
-		char line[3][320];
+		char line[KINDS][640];
 
 		usleep(500000);
-		for (size_t i = 0; i < 3; i++)
+		for (size_t i = 0; i < KINDS; i++)
 			books_print(all[i], line[i], sizeof(line[i]));
-		for (size_t i = 0; i < 3; i++)
+		for (size_t i = 0; i < KINDS; i++)
 			printf("work %s\n", line[i]);
 	}
 }

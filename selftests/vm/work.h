@@ -20,7 +20,7 @@ struct books {
 	uint64_t lost;	    /* ICMP only: asked, and not answered in time */
 	uint64_t gap_us;    /* longest time between two that were done, since the last report */
 	uint64_t last_us;   /* when the last was done; 0: none yet */
-	char why[160];	    /* the first thing that was bad */
+	char why[2 * 192 + 16]; /* the first thing that was bad */
 };
 
 void books_init(struct books *b, const char *name);
@@ -46,6 +46,7 @@ bool recv_all(int fd, void *buf, size_t len, int ms);
 #define STREAM_BLOCK 16384u
 #define WORK_PORT 7471 /* TCP: the stream; the next one: how to reach each other's QP */
 #define IO_MS 60000    /* no wait is longer */
+#define LOOK 192u      /* what is seen fits into this */
 
 /* One end of the RDMA work: an RC QP, and memory that the other end may read and write. */
 struct rdma;
@@ -73,10 +74,23 @@ bool rdma_connect(struct rdma *r, const struct rdma_address *peer);
  * that a page which was lost on the way of a migration is noticed. For ever, or until a completion is bad.
  */
 void rdma_work(struct rdma *r, struct books *b);
+/* What the user of the QP can know of it, its port and its device, in one line. False if it cannot be asked. */
+bool rdma_look(struct rdma *r, char *buf, size_t len);
+/* Break it, for a test of who watches. */
+void rdma_spoil(struct rdma *r);
 void rdma_close(struct rdma *r);
 
 /* Numbered blocks to @ip and back. */
 void stream_work(const char *ip, struct books *b);
+/* Which connection it is that stream_work() has, in one line. False if there is none yet. */
+bool stream_look(char *buf, size_t len);
+/* Put another connection in its place, for a test of who watches. */
+void stream_spoil(void);
+/*
+ * Look at the QP and at the connection of the stream, five times a second, and at what is other than at first. Signals
+ * USR1 and USR2 spoil the one and the other.
+ */
+void look_work(struct rdma *r, struct books *qp, struct books *socket);
 /* ICMP echo requests to @ip, one every 50 ms; an answer later than IO_MS is lost. */
 void echo_work(const char *ip, struct books *b);
 
