@@ -257,7 +257,7 @@ main() {
 	tap_begin
 	PF=$(find_pf) || bail "no mlx5 PF"
 	log_begin test_clients
-	start_functions
+	start_functions 2
 	modprobe mlx5_ib && modprobe ib_uverbs && modprobe rdma_ucm; point "modprobe mlx5_ib rdma_ucm" $?
 	give ns1 "$PF" 1 && give ns2 "$VF0" 2 && give ns3 "$VF1" 3; point "PF and VFs have addresses" $?
 	gids_are_there; point "RDMA devices are active, with the GIDs of the addresses" $?

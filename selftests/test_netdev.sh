@@ -119,7 +119,7 @@ main() {
 	PF=$(find_pf) || bail "no mlx5 PF"
 	modprobe -r mlx5_core 2>/dev/null
 	log_begin test_netdev
-	start_functions
+	start_functions 2
 	ALL='1 2 3'
 	give ns1 "$PF" 1 && give ns2 "$VF0" 2 && give ns3 "$VF1" 3; point link_goes_up $?
 	ping_all; point pings_of_everyone_to_everyone $?

@@ -26,16 +26,6 @@ ITERS=50
 LIMIT=60
 TMP=$(mktemp -d)
 
-# Interface of the virtio-net adapter
-find_virtio() {
-	for d in /sys/class/net/*; do
-		case $(readlink "$d/device/driver") in
-		*/virtio_net) echo "${d##*/}"; return ;;
-		esac
-	done
-	return 1
-}
-
 setup_cards() {
 	# shellcheck disable=SC2046 # two words are wanted
 	set -- $(find_pfs)

@@ -58,12 +58,28 @@ transfer() {
 	run python3 "$HERE/tcp_copy.py" "$1" "$2" "$3" "$4"
 }
 
-# start_functions: mlx5_core and two VFs; sets PF, VF0, VF1. Two test points.
+vfs_have_netdevs() {
+	for vf in "$PCI/$PF"/virtfn*; do
+		wait_for 60 has_netdev "$(basename "$(readlink "$vf")")" || return 1
+	done
+}
+
+# start_functions N: mlx5_core and N VFs of PF; sets VF0, VF1. Two test points.
 start_functions() {
 	modprobe mlx5_core
 	wait_for 30 has_netdev "$PF"; point pf_has_a_netdev $?
-	echo 2 >"$PCI/$PF/sriov_numvfs"
-	VF0=$(vf_of "$PF" 0)
-	VF1=$(vf_of "$PF" 1)
-	wait_for 60 has_netdev "$VF0" && wait_for 60 has_netdev "$VF1"; point vfs_have_netdevs $?
+	echo "$1" >"$PCI/$PF/sriov_numvfs"
+	# shellcheck disable=SC2034 # for the script
+	VF0=$(vf_of "$PF" 0) VF1=$(vf_of "$PF" 1)
+	vfs_have_netdevs; point vfs_have_netdevs $?
+}
+
+# Interface of a virtio-net adapter
+find_virtio() {
+	for d in /sys/class/net/*; do
+		case $(readlink "$d/device/driver") in
+		*/virtio_net) echo "${d##*/}"; return ;;
+		esac
+	done
+	return 1
 }
